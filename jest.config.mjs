@@ -1,0 +1,26 @@
+// Two projects: `unit` runs anywhere and touches no kernel; `kernel` runs in `scripts/sandbox`, in namespaces of its own.
+const shared = {
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: { parser: { syntax: 'typescript', explicitResourceManagement: true }, target: 'es2022' },
+        module: { type: 'es6' },
+      },
+    ],
+  },
+  injectGlobals: false,
+};
+
+export default {
+  projects: [
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/**/*.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/'],
+    },
+    { ...shared, displayName: 'kernel', testMatch: ['<rootDir>/test/**/*.test.ts'] },
+  ],
+};

@@ -1,0 +1,102 @@
+// An address with a prefix length: a network ("10.1.0.0/16") or an interface address ("10.1.0.5/16").
+import { type Family, IpAddress } from './address.ts';
+
+const form = /^([^/]+)\/(0|[1-9]\d{0,2})$/;
+
+/** An address and a prefix length. The host bits are kept; `network()` clears them. */
+export class Prefix {
+  readonly address: IpAddress;
+  readonly length: number;
+
+  /** Throws RangeError when the length does not fit the family. */
+  constructor(address: IpAddress, length: number) {
+    const bits = address.family === 4 ? 32 : 128;
+    if (!Number.isInteger(length) || length < 0 || length > bits) {
+      throw new RangeError(`Cannot make prefix "${address}/${length}": the length must be 0 to ${bits}`);
+    }
+    this.address = address;
+    this.length = length;
+  }
+
+  /** Parses "ADDRESS/LENGTH". Throws SyntaxError that quotes the text. */
+  static parse(text: string): Prefix {
+    const prefix = Prefix.tryParse(text);
+    if (prefix === undefined) throw new SyntaxError(`Cannot parse prefix "${text}": want ADDRESS/LENGTH`);
+    return prefix;
+  }
+
+  static tryParse(text: string): Prefix | undefined {
+    const match = form.exec(text);
+    const address = match?.[1] === undefined ? undefined : IpAddress.tryParse(match[1]);
+    const length = Number(match?.[2]);
+    if (address === undefined || length > (address.family === 4 ? 32 : 128)) return undefined;
+    return new Prefix(address, length);
+  }
+
+  /** The prefix that holds just this one address. */
+  static host(address: IpAddress): Prefix {
+    return new Prefix(address, address.family === 4 ? 32 : 128);
+  }
+
+  get family(): Family {
+    return this.address.family;
+  }
+
+  /** Number of bits in an address of the family: 32 or 128. */
+  get bits(): number {
+    return this.family === 4 ? 32 : 128;
+  }
+
+  /** How many addresses the prefix holds. */
+  get size(): bigint {
+    return 1n << BigInt(this.bits - this.length);
+  }
+
+  network(): Prefix {
+    const first = this.first();
+    return first.equals(this.address) ? this : new Prefix(first, this.length);
+  }
+
+  /** True when no host bit is set. */
+  get isNetwork(): boolean {
+    return this.first().equals(this.address);
+  }
+
+  first(): IpAddress {
+    const host = BigInt(this.bits - this.length);
+    return IpAddress.fromBigInt(this.family, (this.address.toBigInt() >> host) << host);
+  }
+
+  last(): IpAddress {
+    return this.first().plus(this.size - 1n);
+  }
+
+  contains(other: IpAddress | Prefix): boolean {
+    if (other instanceof Prefix && other.length < this.length) return false;
+    const address = other instanceof Prefix ? other.address : other;
+    if (address.family !== this.family) return false;
+    const host = BigInt(this.bits - this.length);
+    return address.toBigInt() >> host === this.address.toBigInt() >> host;
+  }
+
+  overlaps(other: Prefix): boolean {
+    return this.contains(other) || other.contains(this);
+  }
+
+  /** By address, then by length. */
+  compare(other: Prefix): number {
+    return this.address.compare(other.address) || this.length - other.length;
+  }
+
+  equals(other: Prefix): boolean {
+    return this.compare(other) === 0;
+  }
+
+  toString(): string {
+    return `${this.address}/${this.length}`;
+  }
+
+  toJSON(): string {
+    return this.toString();
+  }
+}
