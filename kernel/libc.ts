@@ -1,0 +1,167 @@
+// The whole native surface: system calls that Node does not offer, through koffi. Nothing here knows what it is used for.
+// Every function returns the call's result or throws KernelError; nothing is asynchronous but `poll`.
+import { constants } from 'node:os';
+import koffi from 'koffi';
+import { KernelError } from './kernel-error.ts';
+
+// The symbols of the running process: works with glibc and musl alike.
+const library = koffi.load(null);
+
+const calls = {
+  bind: library.func('int bind(int fd, const void *address, uint32_t length)'),
+  close: library.func('int close(int fd)'),
+  eventfd: library.func('int eventfd(uint32_t value, int flags)'),
+  flock: library.func('int flock(int fd, int operation)'),
+  getsockopt: library.func('int getsockopt(int fd, int level, int name, void *value, void *size)'),
+  ioctl: library.func('int ioctl(int fd, uint64_t request, void *argument)'),
+  mount: library.func('int mount(str source, str target, str type, uint64_t flags, const void *data)'),
+  open: library.func('int open(str path, int flags, int mode)'),
+  poll: library.func('int poll(void *fds, uint64_t count, int milliseconds)'),
+  read: library.func('int64_t read(int fd, void *buffer, uint64_t size)'),
+  recv: library.func('int64_t recv(int fd, void *buffer, uint64_t size, int flags)'),
+  send: library.func('int64_t send(int fd, const void *buffer, uint64_t size, int flags)'),
+  setns: library.func('int setns(int fd, int type)'),
+  setsockopt: library.func('int setsockopt(int fd, int level, int name, const void *value, uint32_t size)'),
+  socket: library.func('int socket(int domain, int type, int protocol)'),
+  umount2: library.func('int umount2(str target, int flags)'),
+  unshare: library.func('int unshare(int flags)'),
+  write: library.func('int64_t write(int fd, const void *buffer, uint64_t size)'),
+};
+
+/** Values of bits/*.h and linux/*.h on x86-64 and arm64 (the same on both). */
+export const AF_NETLINK = 16;
+export const SOCK_RAW = 3;
+export const SOCK_CLOEXEC = 0x80000;
+export const O_CLOEXEC = 0x80000;
+export const O_NONBLOCK = 0x800;
+export const CLONE_NEWNET = 0x40000000;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_TRUNC = 0x20;
+export const MS_BIND = 4096;
+export const MS_REC = 16384;
+export const MS_PRIVATE = 1 << 18;
+export const MNT_DETACH = 2;
+export const POLLIN = 1;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+export const LOCK_UN = 8;
+
+const { EAGAIN, EINTR } = constants.errno;
+
+function check(result: number, operation: string, object = ''): number {
+  if (result >= 0) return result;
+  throw new KernelError({ operation, object, errno: koffi.errno() });
+}
+
+export function open(path: string, flags: number): number {
+  return check(calls.open(path, flags | O_CLOEXEC, 0), 'open', path);
+}
+
+export function close(fd: number): void {
+  check(calls.close(fd), 'close', `fd ${fd}`);
+}
+
+export function socket(domain: number, type: number, protocol: number): number {
+  return check(calls.socket(domain, type | SOCK_CLOEXEC, protocol), 'open socket', `${domain}/${protocol}`);
+}
+
+export function bind(fd: number, address: Uint8Array): void {
+  check(calls.bind(fd, address, address.length), 'bind socket');
+}
+
+export function setSocketOption(fd: number, level: number, name: number, value: number): void {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value);
+  check(calls.setsockopt(fd, level, name, bytes, 4), 'set socket option', `${level}/${name}`);
+}
+
+export function getSocketOption(fd: number, level: number, name: number): number {
+  const value = Buffer.alloc(4);
+  const size = Buffer.alloc(4);
+  size.writeInt32LE(4);
+  check(calls.getsockopt(fd, level, name, value, size), 'get socket option', `${level}/${name}`);
+  return value.readInt32LE();
+}
+
+/** Sends one datagram. */
+export function send(fd: number, bytes: Uint8Array): number {
+  for (;;) {
+    const sent = calls.send(fd, bytes, bytes.length, 0);
+    if (sent < 0 && koffi.errno() === EINTR) continue;
+    return check(sent, 'send', `${bytes.length} bytes`);
+  }
+}
+
+/** Receives one datagram; its whole length, even if larger than the buffer. Undefined if none is queued and waiting is not wanted. */
+export function receive(fd: number, buffer: Uint8Array, wait: boolean): number | undefined {
+  for (;;) {
+    const size = calls.recv(fd, buffer, buffer.length, MSG_TRUNC | (wait ? 0 : MSG_DONTWAIT));
+    if (size >= 0) return Number(size);
+    const errno = koffi.errno();
+    if (errno === EINTR) continue;
+    if (errno === EAGAIN) return undefined;
+    throw new KernelError({ operation: 'receive', object: '', errno });
+  }
+}
+
+export function setns(fd: number, type: number): void {
+  check(calls.setns(fd, type), 'enter namespace');
+}
+
+export function unshare(flags: number): void {
+  check(calls.unshare(flags), 'make namespace');
+}
+
+/** Without a type, as bind mounts and propagation changes want it. */
+export function mount(source: string, target: string, flags: number): void {
+  check(calls.mount(source, target, 'none', flags, null), 'mount', target);
+}
+
+export function umount(target: string): void {
+  check(calls.umount2(target, MNT_DETACH), 'unmount', target);
+}
+
+export function ioctl(fd: number, request: number, argument: Uint8Array): void {
+  check(calls.ioctl(fd, request, argument), 'control', `request 0x${request.toString(16)}`);
+}
+
+/** Takes or gives up a lock on an open file. False if LOCK_NB was given and another holds it. */
+export function flock(fd: number, operation: number): boolean {
+  for (;;) {
+    if (calls.flock(fd, operation) === 0) return true;
+    const errno = koffi.errno();
+    if (errno === EINTR) continue;
+    if (errno === EAGAIN) return false;
+    throw new KernelError({ operation: 'lock', object: `fd ${fd}`, errno });
+  }
+}
+
+export function eventfd(): number {
+  return check(calls.eventfd(0, O_CLOEXEC | O_NONBLOCK), 'make eventfd');
+}
+
+/** Adds one to an eventfd: whoever polls it wakes up. */
+export function signalEventfd(fd: number): void {
+  const one = Buffer.alloc(8);
+  one.writeUInt8(1);
+  check(Number(calls.write(fd, one, 8)), 'write eventfd');
+}
+
+/** Sets an eventfd back to zero. */
+export function clearEventfd(fd: number): void {
+  const value = Buffer.alloc(8);
+  if (calls.read(fd, value, 8) < 0 && koffi.errno() !== EAGAIN) check(-1, 'read eventfd');
+}
+
+/**
+ * Waits in a thread of the pool until one of the descriptors can be read. `entries` is an array of struct pollfd (8 bytes
+ * each) and must stay alive until the promise settles with the number of ready ones (-1: interrupted).
+ */
+export function poll(entries: Buffer, milliseconds: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    calls.poll.async(entries, entries.length / 8, milliseconds, (error: Error | null, ready: number) => {
+      if (error === null || error === undefined) resolve(ready);
+      else reject(error);
+    });
+  });
+}

@@ -1,0 +1,148 @@
+// Network namespaces: hold one open, run synchronous code inside it, make and remove named ones. Not who uses them for what.
+import { closeSync, fstatSync, mkdirSync, openSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { isNotFound, KernelError } from './kernel-error.ts';
+import * as libc from './libc.ts';
+
+// The threads of libuv's pool start with its first task and keep the namespace of that moment for good. They must all be
+// started before the main thread enters another namespace for the first time.
+await stat('/');
+
+const nsfsMagic = 0x6e736673;
+const EINVAL = 22;
+
+/** The namespace of the calling thread, opened once: `Netns.run` must find back. */
+let home: number | undefined;
+
+function homeDescriptor(): number {
+  home ??= libc.open('/proc/thread-self/ns/net', 0);
+  return home;
+}
+
+/** An open network namespace. Keeps it alive until `close()`. */
+export class Netns implements Disposable {
+  readonly path: string;
+  readonly #fd: number;
+  #open = true;
+
+  private constructor(path: string, fd: number) {
+    this.path = path;
+    this.#fd = fd;
+  }
+
+  /**
+   * Opens "/run/netns/NAME", "/proc/PID/ns/net" or the like. Throws KernelError: ENOENT when it is not there, EINVAL when
+   * the path is not a namespace.
+   */
+  static open(path: string): Netns {
+    const fd = libc.open(path, 0);
+    if (statfsSync(`/proc/self/fd/${fd}`).type !== nsfsMagic) {
+      libc.close(fd);
+      throw new KernelError({
+        operation: 'open network namespace',
+        object: path,
+        errno: EINVAL,
+        kernelMessage: 'not a namespace',
+      });
+    }
+    return new Netns(path, fd);
+  }
+
+  /** The namespace that this process works in. */
+  static current(): Netns {
+    return Netns.open('/proc/thread-self/ns/net');
+  }
+
+  get fd(): number {
+    if (!this.#open) throw new TypeError(`Cannot use namespace "${this.path}": it is closed`);
+    return this.#fd;
+  }
+
+  /** Device and inode: two handles of one namespace have the same. */
+  get identity(): string {
+    const { dev, ino } = fstatSync(this.fd);
+    return `${dev}:${ino}`;
+  }
+
+  equals(other: Netns): boolean {
+    return this.identity === other.identity;
+  }
+
+  /**
+   * Runs `action` with the thread inside the namespace. Only synchronous system calls belong in it: whatever is asynchronous
+   * would run somewhere else, so a promise returned is an error. If there is no way back the process aborts.
+   */
+  run<T>(action: () => T): T {
+    const back = homeDescriptor();
+    libc.setns(this.fd, libc.CLONE_NEWNET);
+    try {
+      const result = action();
+      if (isThenable(result)) throw new TypeError(`Cannot run asynchronous code in namespace "${this.path}"`);
+      return result;
+    } finally {
+      leaveTo(back);
+    }
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    libc.close(this.#fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value;
+}
+
+function leaveTo(back: number): void {
+  try {
+    libc.setns(back, libc.CLONE_NEWNET);
+  } catch {
+    // To go on in a stranger's namespace would program the wrong kernel state.
+    process.abort();
+  }
+}
+
+/** Makes an empty namespace and binds it to `path` ("/run/netns/NAME"), as `ip netns add` does. EEXIST when the path is taken. */
+export function createNetns(path: string): void {
+  const back = homeDescriptor();
+  mkdirSync(dirname(path), { recursive: true });
+  closeSync(openSync(path, 'wx', 0o444));
+  try {
+    libc.unshare(libc.CLONE_NEWNET);
+    try {
+      libc.mount('/proc/thread-self/ns/net', path, libc.MS_BIND);
+    } finally {
+      leaveTo(back);
+    }
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+/** Unbinds and removes a namespace's path; the namespace goes when its last process and handle do. Nothing there is success. */
+export function removeNetns(path: string): void {
+  try {
+    libc.umount(path);
+  } catch (error) {
+    // EINVAL: a plain file that a crash left behind before the mount.
+    if (!isNotFound(error) && !(error instanceof KernelError && error.code === 'EINVAL')) throw error;
+  }
+  rmSync(path, { force: true });
+}
+
+/** True when `path` names a namespace at this moment. */
+export function isNetns(path: string): boolean {
+  try {
+    return statSync(path).isFile() && statfsSync(path).type === nsfsMagic;
+  } catch {
+    return false;
+  }
+}
