@@ -1,5 +1,14 @@
 // The steps of a plan for rtnetlink: data that can be printed, counted and executed. Who computes them is plan.ts.
-import type { BridgePort, FdbEntry, InterfaceAddress, Link, Neighbour, Route, Rule } from './objects.ts';
+import type {
+  BridgePort,
+  FdbEntry,
+  InterfaceAddress,
+  Link,
+  Neighbour,
+  Route,
+  RouteState,
+  Rule,
+} from './objects.ts';
 
 /** `*-set` adds or replaces. A link of other parameters than wanted is deleted and added. */
 export type RouteStep =
