@@ -68,12 +68,7 @@ export async function execute(
   });
   const { stdout, stderr, exitCode } = result;
   if (exitCode !== undefined && okCodes.includes(exitCode)) return { exitCode, stdout, stderr };
-  const why =
-    exitCode === undefined
-      ? result.cause instanceof Error
-        ? result.cause.message
-        : 'it was killed'
-      : `exit code ${exitCode}`;
+  const why = reasonOf(result);
   const words = stderr.trim().split('\n').slice(-3).join('; ');
   throw new ProgramError(`Cannot run "${command.join(' ')}": ${why}${words === '' ? '' : `: ${words}`}`, {
     program: command[0],
@@ -81,6 +76,21 @@ export async function execute(
     stderr,
     cause: result.cause,
   });
+}
+
+function reasonOf(result: {
+  readonly exitCode?: number | undefined;
+  readonly timedOut: boolean;
+  readonly isCanceled: boolean;
+  readonly signal?: string | undefined;
+  readonly originalMessage?: string | undefined;
+}): string {
+  if (result.exitCode !== undefined) return `exit code ${result.exitCode}`;
+  if (result.timedOut) return 'it took too long';
+  if (result.isCanceled) return 'it was stopped';
+  return result.signal === undefined
+    ? (result.originalMessage ?? 'it did not start')
+    : `killed by ${result.signal}`;
 }
 
 /** A child is started with our own namespace, whatever the thread's is; nsenter changes it, through our open handle. */
