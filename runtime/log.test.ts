@@ -54,14 +54,17 @@ describe('the level', () => {
   test('changes while the program runs, for components made before and after', () => {
     const { log, lines } = capture();
     const before = log.component('before');
+    const child = before.child({ peer: 'n2' });
     before.debug('no');
+    child.debug('no');
     log.setLevel('debug');
     before.debug('1');
     log.component('after').debug('2');
     log.root.debug('3');
+    child.debug('4');
     log.setLevel('silent');
     before.fatal('no');
-    expect([lines.map((line) => parse(line)['msg']), log.level]).toEqual([['1', '2', '3'], 'silent']);
+    expect([lines.map((line) => parse(line)['msg']), log.level]).toEqual([['1', '2', '3', '4'], 'silent']);
   });
 
   test('a component has one logger', () => {

@@ -35,7 +35,7 @@ export interface Log {
   /** The logger of one part of the program; the same one for the same name. */
   component(name: string): Logger;
   readonly level: LogLevel;
-  /** Changes root and components at once. Loggers that callers made of them with `child` keep their level. */
+  /** Changes root, components and all their children at once, but for those that were made with a level of their own. */
   setLevel(level: LogLevel): void;
 }
 
@@ -78,8 +78,7 @@ export function createLog(options: LogOptions = {}): Log {
     },
     setLevel(next) {
       current = next;
-      // A pino child copies its parent's level when it is made and does not follow it.
-      for (const logger of [root, ...components.values()]) logger.level = next;
+      root.level = next; // children look their level up in their parent, unless they were given their own
     },
   };
 }

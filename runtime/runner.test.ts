@@ -166,6 +166,25 @@ describe('failures', () => {
     expect(runner.state.failing.size).toBe(0);
   });
 
+  test('a run that throws does not make a failing key forget its place', async () => {
+    const { clock, runner } = bench((_, count) => {
+      if (count === 2) throw new Error('link is gone');
+      return failedKeys('a');
+    });
+    runner.start();
+    runner.trigger('start');
+    await clock.advance(500);
+    runner.trigger('event');
+    await clock.advance(0);
+    const short = () => [...runner.state.failing].map(([key, k]) => [key, k.failures, k.retryAt]);
+    expect(short()).toEqual([
+      ['a', 1, 1000],
+      [wholeRun, 1, 1500],
+    ]);
+    await clock.advance(500);
+    expect(short()).toEqual([['a', 2, 3000]]);
+  });
+
   test('a retry waits for minInterval too', async () => {
     const { clock, runner, log } = bench((_, count) => (count < 3 ? failedKeys('a') : undefined), {
       backoff: { min: 1, max: 1 },
