@@ -1,0 +1,41 @@
+// The settings of a command that was parsed: its flags, the environment and the file that `--config` names.
+import type { Command } from 'commander';
+import { type ResolvedSettings, resolveSettings } from './resolve-settings.ts';
+import type { SettingsTable } from './setting.ts';
+import { configVariable } from './setting-names.ts';
+import { SettingsError, type SettingsProblem } from './settings-error.ts';
+import { readSettingsFile, type SettingsFile } from './settings-file.ts';
+import { flagsOf } from './settings-flags.ts';
+
+export interface LoadOptions {
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** See SettingsSources. */
+  readonly otherNames?: readonly string[];
+}
+
+/** Throws one SettingsError for a bad file and bad flags alike. */
+export function loadSettings<T extends SettingsTable>(
+  command: Command,
+  table: T,
+  { environment = process.env, otherNames = [] }: LoadOptions = {},
+): ResolvedSettings<T> {
+  const path: unknown = command.getOptionValue('config') ?? environment[configVariable];
+  const problems: SettingsProblem[] = [];
+  const gather = <R>(read: () => R): R | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof SettingsError)) throw error;
+      problems.push(...error.problems);
+      return undefined;
+    }
+  };
+  const file: SettingsFile | undefined =
+    typeof path === 'string' && path !== '' ? gather(() => readSettingsFile(path)) : undefined;
+  const sources = { flags: flagsOf(command, table), environment, otherNames };
+  const resolved = gather(() => resolveSettings(table, file === undefined ? sources : { ...sources, file }));
+  if (resolved !== undefined && problems.length === 0) return resolved;
+  // A file that cannot be read may hold what seems to be missing.
+  const unreadable = problems.some(({ kind }) => kind === 'source');
+  throw new SettingsError(problems.filter(({ kind }) => !(unreadable && kind === 'missing')));
+}
