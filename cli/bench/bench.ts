@@ -1,0 +1,34 @@
+// What a benchmark is: named cases, each with our figure and, from the same run, a peer's. How to time them is paired.ts.
+
+/** One line of a result. `ratio` is ours / peer; peer, peerName and ratio are null when that peer is not on this machine. */
+export interface BenchRow {
+  readonly case: string;
+  readonly ours: number;
+  readonly unit: string;
+  readonly peer: number | null;
+  readonly peerName: string | null;
+  readonly ratio: number | null;
+}
+
+/** The fixed shape of `netloom bench NAME --json`. */
+export interface BenchResult {
+  readonly bench: string;
+  readonly machine: string;
+  readonly rows: readonly BenchRow[];
+}
+
+export interface BenchOptions {
+  /** How often each case is run; medians are reported. */
+  readonly runs: number;
+  /** How many objects the large cases handle. */
+  readonly size: number;
+  /** Told which case begins. */
+  readonly progress: (text: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface Bench {
+  readonly name: string;
+  readonly summary: string;
+  run(options: BenchOptions): Promise<readonly BenchRow[]>;
+}
