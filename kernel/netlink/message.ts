@@ -50,7 +50,13 @@ export type NetlinkReply =
       readonly message?: string | undefined;
       readonly offset?: number | undefined;
     }
-  | { readonly kind: 'done'; readonly sequence: number; readonly flags: number; readonly errno: number };
+  | {
+      readonly kind: 'done';
+      readonly sequence: number;
+      readonly flags: number;
+      readonly errno: number;
+      readonly message?: string | undefined;
+    };
 
 const acknowledgement = attributeTable({ NLMSGERR_ATTR_MSG: at(1, text), NLMSGERR_ATTR_OFFS: at(2, u32) });
 
@@ -86,10 +92,24 @@ export function* readReplies(datagram: Buffer): Generator<NetlinkReply> {
     input.skipPadding(length);
     if (type === NLMSG_NOOP) continue;
     if (type === NLMSG_ERROR) yield readError(body, { sequence, flags });
-    else if (type === NLMSG_DONE)
-      yield { kind: 'done', sequence, flags, errno: body.remaining >= 4 ? -body.i32() : 0 };
+    else if (type === NLMSG_DONE) yield readDone(body, { sequence, flags });
     else yield { kind: 'data', sequence, type, flags, body };
   }
+}
+
+/** The end of a dump: an errno and, if it failed, perhaps the kernel's words. */
+function readDone(
+  body: ByteReader,
+  header: { readonly sequence: number; readonly flags: number },
+): NetlinkReply {
+  const errno = body.remaining >= 4 ? errnoFrom(body) : 0;
+  if ((header.flags & NLM_F_ACK_TLVS) === 0) return { kind: 'done', ...header, errno };
+  return { kind: 'done', ...header, errno, message: acknowledgement.read(body).NLMSGERR_ATTR_MSG };
+}
+
+/** The kernel writes it negative; success is 0 (and not -0). */
+function errnoFrom(body: ByteReader): number {
+  return 0 - body.i32();
 }
 
 /** struct nlmsgerr: the errno, the request's header, its payload unless capped, then the extended acknowledgement. */
@@ -97,7 +117,7 @@ function readError(
   body: ByteReader,
   header: { readonly sequence: number; readonly flags: number },
 ): NetlinkReply {
-  const errno = -body.i32();
+  const errno = errnoFrom(body);
   const { sequence } = header;
   if ((header.flags & NLM_F_ACK_TLVS) === 0) return { kind: 'error', sequence, errno };
   const requestLength = body.u32();

@@ -54,6 +54,8 @@ export interface NetlinkSocketOptions {
 /** What a dump yields for each data message. */
 export interface DumpedMessage {
   readonly type: number;
+  /** NLM_F_*: of a notification, how the object came (NLM_F_REPLACE, NLM_F_APPEND ...). */
+  readonly flags: number;
   readonly body: Extract<NetlinkReply, { kind: 'data' }>['body'];
 }
 

@@ -155,6 +155,7 @@ export interface Route {
   readonly source?: IpAddress | undefined;
   /** RTAX_MTU; 0 or absent: the link's. */
   readonly mtu?: number | undefined;
+  /** RTAX_ADVMSS; 0 or absent: as the kernel computes it. */
   readonly advmss?: number | undefined;
 }
 
@@ -237,6 +238,14 @@ export function fdbKey(entry: FdbEntry): string {
 /** What the kernel tells routes apart by: table, destination and metric. */
 export function routeKey(route: Route): string {
   return `${route.table} ${route.destination} ${route.priority}`;
+}
+
+/**
+ * The kernel may hold several routes of one key (`ip route append`, IPv6 prefixes of several links): the first, which is the
+ * one in force, has the key itself, the others follow as "KEY #2", "KEY #3" ...
+ */
+export function routeKeyAt(key: string, place: number): string {
+  return place === 1 ? key : `${key} #${place}`;
 }
 
 export function ruleKey(rule: Rule): string {

@@ -1,0 +1,200 @@
+// Access to the rtnetlink state of one namespace: reads it by dumps and executes plans in batches. What to execute is
+// decided in plan.ts; how objects look on the wire, in the wire-*.ts files.
+import type { IpAddress } from '../../net/address.ts';
+import { isNotFound, KernelError } from '../kernel-error.ts';
+import { ByteWriter } from '../netlink/bytes.ts';
+import type { NetlinkRequest } from '../netlink/message.ts';
+import { NETLINK_ROUTE, NetlinkSocket } from '../netlink/netlink-socket.ts';
+import type { Netns } from '../netns.ts';
+import { createTun } from './create-tun.ts';
+import type { Link, Route, RouteState } from './objects.ts';
+import { readRouteState } from './read-state.ts';
+import { linkRequest, routeQueryRequest, stepRequest } from './requests.ts';
+import type { LinkIndexes } from './rtnetlink.ts';
+import type { RouteDriver, RouteStep, StepResult } from './step.ts';
+import { explained, isAlreadySo } from './step-outcome.ts';
+import { readLink, readLinkName } from './wire-link.ts';
+import { readRoute } from './wire-route.ts';
+
+/** A driver that can also be asked for one object. */
+export interface RouteAccess extends RouteDriver {
+  /** The link of that name; undefined when there is none. */
+  link(name: string): Link | undefined;
+  /** The way that packets to the address take now, as `ip route get` says; undefined when there is none. */
+  routeTo(address: IpAddress): Route | undefined;
+}
+
+const noRoute: ReadonlySet<string> = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL']);
+
+/** Opens the state of `netns`, or of the process's own namespace. */
+export function openRouteDriver(options: { readonly netns?: Netns | undefined } = {}): RouteAccess {
+  return new KernelRouteDriver(options.netns);
+}
+
+class KernelRouteDriver implements RouteAccess {
+  readonly #socket: NetlinkSocket;
+  readonly #netns: Netns | undefined;
+
+  constructor(netns: Netns | undefined) {
+    this.#netns = netns;
+    this.#socket = new NetlinkSocket({ protocol: NETLINK_ROUTE, netns });
+  }
+
+  read(): RouteState {
+    return readRouteState(this.#socket);
+  }
+
+  apply(steps: readonly RouteStep[]): readonly StepResult[] {
+    return new StepBatches(this.#socket, this.#netns).run(steps);
+  }
+
+  link(name: string): Link | undefined {
+    // Names of its bridge and underlay are looked up when they turn out to be needed.
+    const names = { nameOf: (index: number) => queryName(this.#socket, index) };
+    return unlessMissing(() => {
+      const bodies = this.#socket.query(linkRequest({ name }), ({ body }) => body);
+      return bodies[0] === undefined ? undefined : readLink(bodies[0], names).link;
+    });
+  }
+
+  routeTo(address: IpAddress): Route | undefined {
+    const names = { nameOf: (index: number) => queryName(this.#socket, index) };
+    try {
+      const bodies = this.#socket.query(routeQueryRequest(address), ({ body }) => body);
+      return bodies[0] === undefined ? undefined : readRoute(bodies[0], names, { cached: true });
+    } catch (error) {
+      if (error instanceof KernelError && noRoute.has(error.code)) return undefined;
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+function unlessMissing<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+function queryName(socket: NetlinkSocket, index: number): string | undefined {
+  return unlessMissing(() => socket.query(linkRequest({ index }), ({ body }) => readLinkName(body)?.name)[0]);
+}
+
+/**
+ * One run over a plan. Numbers of links are asked for by name when a step first needs them and hold for this run only, so
+ * that a link which somebody made anew is never mistaken; a step that needs a link which waits in the batch sends it first.
+ */
+class StepBatches implements LinkIndexes {
+  readonly #socket: NetlinkSocket;
+  readonly #netns: Netns | undefined;
+  readonly #indexes = new Map<string, number>();
+  readonly #scratch = new ByteWriter(512);
+  readonly #results: StepResult[] = [];
+  #waiting: { readonly step: RouteStep; readonly place: number; readonly request: NetlinkRequest }[] = [];
+  /** Links that steps of the waiting batch make or delete: their numbers are not known before it is sent. */
+  #unsettled = new Set<string>();
+
+  constructor(socket: NetlinkSocket, netns: Netns | undefined) {
+    this.#socket = socket;
+    this.#netns = netns;
+  }
+
+  run(steps: readonly RouteStep[]): readonly StepResult[] {
+    steps.forEach((step, place) => {
+      this.#take(step, place);
+    });
+    this.#flush();
+    return this.#results;
+  }
+
+  indexOf(name: string): number {
+    if (this.#unsettled.has(name)) this.#flush();
+    const known = this.#indexes.get(name);
+    if (known !== undefined) return known;
+    const [index] = this.#socket.query(linkRequest({ name }), ({ body }) => readLinkName(body)?.index);
+    if (index === undefined)
+      throw new TypeError(`Cannot find link "${name}": the kernel answered without it`);
+    this.#indexes.set(name, index);
+    return index;
+  }
+
+  #take(step: RouteStep, place: number): void {
+    try {
+      if (step.kind === 'link-add' && step.link.detail.kind === 'tun') {
+        this.#flush();
+        this.#makeTun(step, place);
+        return;
+      }
+      const request = stepRequest(step);
+      // Encoded here, where a fault is this step's alone; it may send the batch so far to learn a link's number.
+      this.#scratch.truncate();
+      request.write(this.#scratch, this);
+      const body = Buffer.from(this.#scratch.bytes());
+      const { type, flags, operation } = request;
+      this.#waiting.push({
+        step,
+        place,
+        request: {
+          type,
+          flags,
+          operation,
+          body: (out) => out.raw(body),
+          get object() {
+            return request.object;
+          },
+        },
+      });
+      if (step.kind === 'link-add' || step.kind === 'link-delete') {
+        this.#unsettled.add(step.link.name);
+        // A veth's peer comes and goes with it.
+        if (step.link.detail.kind === 'veth' && step.link.detail.peer !== undefined)
+          this.#unsettled.add(step.link.detail.peer.name);
+      }
+    } catch (error) {
+      this.#settle(step, { place, error });
+    }
+  }
+
+  #makeTun(step: Extract<RouteStep, { kind: 'link-add' }>, place: number): void {
+    const { link } = step;
+    createTun(link.name, this.#netns);
+    this.#settle(step, { place, error: undefined });
+    const { detail, name } = link;
+    // The ioctl makes a bare device; the rest is an ordinary change, whose fault is this step's.
+    const rest = stepRequest({
+      kind: 'link-set',
+      link,
+      was: { detail, name, up: false, master: '', alias: '' },
+    });
+    this.#scratch.truncate();
+    rest.write(this.#scratch, this);
+    const body = Buffer.from(this.#scratch.bytes());
+    const { type, flags, operation } = rest;
+    const request = { type, flags, operation, object: rest.object, body: (out: ByteWriter) => out.raw(body) };
+    this.#waiting.push({ step, place, request });
+  }
+
+  #flush(): void {
+    const batch = this.#waiting;
+    this.#waiting = [];
+    for (const name of this.#unsettled) this.#indexes.delete(name);
+    this.#unsettled = new Set();
+    if (batch.length === 0) return;
+    const errors = this.#socket.execute(batch.map(({ request }) => request));
+    batch.forEach(({ step, place }, i) => {
+      this.#settle(step, { place, error: errors[i] });
+    });
+  }
+
+  #settle(step: RouteStep, outcome: { readonly place: number; readonly error: unknown }): void {
+    const { place, error } = outcome;
+    if (error === undefined || isAlreadySo(step, error)) this.#results[place] = { step };
+    else this.#results[place] = { step, error: explained(step, error) };
+  }
+}

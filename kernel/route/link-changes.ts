@@ -1,0 +1,24 @@
+// What may change of a link while it lives, and what cannot: that makes another link of it.
+import { satisfies } from './difference.ts';
+import type { Link } from './objects.ts';
+
+/** The options of a link that may change, where `link` wants another value than `was`. */
+export function linkChanges(link: Link, was: Partial<Link>): Partial<Link> {
+  const { mac, mtu, up, master, alias, txQueueLength } = link;
+  return {
+    ...(mac !== undefined && was.mac?.equals(mac) !== true && { mac }),
+    ...(mtu !== undefined && mtu !== was.mtu && { mtu }),
+    ...(up !== undefined && up !== was.up && { up }),
+    ...(master !== undefined && master !== was.master && { master }),
+    ...(alias !== undefined && alias !== was.alias && { alias }),
+    ...(txQueueLength !== undefined && txQueueLength !== was.txQueueLength && { txQueueLength }),
+  };
+}
+
+/** The peer is only a wish for the moment of creation. */
+const onlyAtCreation: ReadonlySet<string> = new Set(['peer']);
+
+/** True when `actual` cannot become `wanted` by setting options: its kind or parameters of its kind differ. */
+export function isOtherLink(wanted: Link, actual: Link): boolean {
+  return !satisfies(wanted.detail, actual.detail, { ignore: onlyAtCreation });
+}
