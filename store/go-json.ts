@@ -60,6 +60,9 @@ export function parseJsonObject(value: string | Uint8Array, object: string): obj
   return parsed;
 }
 
+/** A part of a parsed value that is kept as it is (zod's own z.json() drops some keys, and costs a walk). */
+export const jsonField = z.custom<JsonValue>((value) => value !== undefined);
+
 /**
  * A zod object whose keys are taken in any case, as Go's decoder takes them; unknown keys are dropped. Two spellings of one
  * key are refused: two readers could take different ones.

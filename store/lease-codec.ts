@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { IpAddress } from '../net/address.ts';
 import { isIdentifier } from '../net/names.ts';
 import { addressField, deviceMacField, whyNotNodeAddress } from './address-fields.ts';
-import { checkShape, goObject, type JsonValue, parseJsonObject, printGoJson } from './go-json.ts';
+import { checkShape, goObject, type JsonValue, jsonField, parseJsonObject, printGoJson } from './go-json.ts';
 import type { BackendData, Lease } from './lease.ts';
 import type { LeaseSubnets } from './lease-key.ts';
 import { type FieldProblem, quote, StoreError } from './store-error.ts';
@@ -19,8 +19,8 @@ const leaseShape = goObject({
   PublicIP: addressField(4).nullish(),
   PublicIPv6: addressField(6).nullish(),
   BackendType: z.string().max(64).nullish(),
-  BackendData: z.json().nullish(),
-  BackendV6Data: z.json().nullish(),
+  BackendData: jsonField.nullish(),
+  BackendV6Data: jsonField.nullish(),
   Node: z.string().nullish(),
 });
 

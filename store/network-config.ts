@@ -5,7 +5,7 @@ import type { Family, IpAddress } from '../net/address.ts';
 import { Prefix } from '../net/prefix.ts';
 import { addressField, networkField } from './address-fields.ts';
 import { type BackendConfig, decodeBackendConfig } from './backend-config.ts';
-import { checkShape, goObject, parseJsonObject } from './go-json.ts';
+import { checkShape, goObject, jsonField, parseJsonObject } from './go-json.ts';
 import { type FieldProblem, StoreError } from './store-error.ts';
 
 /** The subnets that nodes get: `min`, `max` and all between them, each of `subnetLength`. */
@@ -37,7 +37,7 @@ const configShape = goObject({
   IPv6SubnetLen: z.number().int().nullish(),
   IPv6SubnetMin: addressField(6).nullish(),
   IPv6SubnetMax: addressField(6).nullish(),
-  Backend: z.json().nullish(),
+  Backend: jsonField.nullish(),
 });
 
 /** What differs between the families; `fitting` is the subnet length given to every network that has four of them. */

@@ -40,7 +40,7 @@ export class DirectoryLeaseStore implements LeaseStore {
   constructor({
     directory,
     ttlMs = defaultTtlMs,
-    rescanMs = 10_000,
+    rescanMs = 30_000,
     now = Date.now,
   }: DirectoryLeaseStoreOptions) {
     const absolute = resolve(directory);

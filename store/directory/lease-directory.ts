@@ -62,9 +62,10 @@ async function readOpenFile(handle: FileHandle, path: string): Promise<FileConte
   if (stats.size > largestValue) {
     throw unreadable(path, `it has ${stats.size} bytes: at most ${largestValue} are taken`);
   }
-  const buffer = new Uint8Array(largestValue + 1);
+  // One byte more, so that a file that grows meanwhile is not taken for whole.
+  const buffer = new Uint8Array(stats.size + 1);
   const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-  return { bytes: buffer.slice(0, bytesRead), modifiedAt: stats.mtimeMs };
+  return { bytes: buffer.subarray(0, bytesRead), modifiedAt: stats.mtimeMs };
 }
 
 function unreadable(path: string, message: string, cause?: unknown): StoreError {
