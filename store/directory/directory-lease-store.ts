@@ -46,7 +46,7 @@ export class DirectoryLeaseStore implements LeaseStore {
     const absolute = resolve(directory);
     this.#directory = new LeaseDirectory({ directory: absolute, ttlMs, now });
     this.#scanner = new LeaseScan(this.#directory);
-    this.#watch = new DirectoryWatch({ directory: absolute, rescanMs, read: () => this.#read() });
+    this.#watch = new DirectoryWatch({ directory: absolute, rescanMs, read: (names) => this.#read(names) });
   }
 
   async networkConfig(signal: AbortSignal): Promise<NetworkConfig> {
@@ -103,14 +103,14 @@ export class DirectoryLeaseStore implements LeaseStore {
     return { ...lease, expiresAt: this.#directory.now() + this.#directory.ttlMs };
   }
 
-  async #read(): Promise<{
+  async #read(names?: ReadonlySet<string>): Promise<{
     readonly snapshot: LeaseSnapshot;
     readonly version: number;
     readonly nextChangeMs: number;
   }> {
     const problems: StoreProblem[] = [];
     const config = await this.#readConfig(problems);
-    const scan = await this.#scanner.scan();
+    const scan = await this.#scanner.scan(names);
     problems.push(...scan.problems);
     const leases = config === undefined ? [] : this.#select({ config, scan, problems });
     const seen = [

@@ -16,8 +16,8 @@ export type DirectoryWatchOptions = {
   readonly directory: string;
   /** Longest time between two scans. */
   readonly rescanMs: number;
-  /** Reads the state. `version` changes when a reader would see a difference; `nextChangeMs`: from now, when a lease expires. */
-  readonly read: () => Promise<{
+  /** Reads the state; only the lease files of these names have changed, if they are given. `version` changes when a reader would see a difference; `nextChangeMs`: from now, when a lease expires. */
+  readonly read: (names: ReadonlySet<string> | undefined) => Promise<{
     readonly snapshot: LeaseSnapshot;
     readonly version: number;
     readonly nextChangeMs: number;
@@ -40,6 +40,9 @@ export class DirectoryWatch {
   #due = Number.POSITIVE_INFINITY;
   #reading: Promise<void> | undefined;
   #again = false;
+  /** Names of lease files reported since the last read; undefined: any may have changed. */
+  #names: Set<string> | undefined;
+  #readAllAt = Number.NEGATIVE_INFINITY;
   #closed = false;
   /** `state` is equal exactly when a reader would see no difference. */
   #current: { readonly snapshot: LeaseSnapshot; readonly state: string } | undefined;
@@ -99,15 +102,25 @@ export class DirectoryWatch {
       // The directories above are needed to see ours appear. What others link to is not followed.
       ignored: (path) => !isOurs(path) && !directory.startsWith(`${path}/`),
     });
-    this.#watcher.on('all', () => this.#schedule(coalesceMs));
+    this.#watcher.on('all', (event, path) => {
+      // One event among thousands of leases must not cost a look at each.
+      if (dirname(path) === subnets && !event.endsWith('Dir')) this.#names?.add(basename(path));
+      else if (basename(path) !== 'config') this.#names = undefined;
+      this.#schedule(coalesceMs);
+    });
     this.#watcher.on('error', (error) => {
       // What is not there yet, or not any more, is a state and not a failure.
       if (errnoOf(error) !== 'ENOENT') this.#failure = errnoOf(error) ?? String(error);
-      this.#schedule(coalesceMs);
+      this.#readAll(coalesceMs);
     });
     // What changed between the first scan and this event was reported to nobody.
-    this.#watcher.on('ready', () => this.#schedule(0));
-    this.#schedule(0);
+    this.#watcher.on('ready', () => this.#readAll(0));
+    this.#readAll(0);
+  }
+
+  #readAll(delayMs: number): void {
+    this.#names = undefined;
+    this.#schedule(delayMs);
   }
 
   /** One timer for all reasons: the earliest counts. */
@@ -119,6 +132,8 @@ export class DirectoryWatch {
     this.#timer = setTimeout(
       () => {
         this.#due = Number.POSITIVE_INFINITY;
+        // Timers count whole milliseconds and may be early by one.
+        if (performance.now() + 1 - this.#readAllAt >= this.#options.rescanMs) this.#names = undefined;
         if (this.#reading !== undefined) this.#again = true;
         else this.#reading = this.#read();
       },
@@ -128,12 +143,16 @@ export class DirectoryWatch {
 
   async #read(): Promise<void> {
     let next = this.#options.rescanMs;
+    const names = this.#names;
+    this.#names = new Set();
+    if (names === undefined) this.#readAllAt = performance.now();
     try {
-      const { snapshot, version, nextChangeMs } = await this.#options.read();
+      const { snapshot, version, nextChangeMs } = await this.#options.read(names);
       next = Math.min(next, Math.max(nextChangeMs, 1));
       this.#publish(snapshot, String(version));
     } catch (error) {
       // The last state stays: a store that cannot be read is no reason to forget the peers.
+      this.#names = undefined;
       const last = this.#current?.snapshot ?? { config: undefined, leases: new Map(), problems: [] };
       const message = error instanceof Error ? error.message : String(error);
       this.#publish({ ...last, problems: [{ object: this.#options.directory, message }] }, message);

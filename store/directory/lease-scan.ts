@@ -26,41 +26,45 @@ type Known = LeaseFile & { readonly signature: string; readonly bytes: Uint8Arra
 
 export class LeaseScan {
   readonly #directory: LeaseDirectory;
-  #known: ReadonlyMap<string, Known> = new Map();
+  /** By file name. */
+  #known: ReadonlyMap<string, Known | StoreProblem> = new Map();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(directory: LeaseDirectory) {
     this.#directory = directory;
   }
 
-  /** Reads what changed. Scans run one after another, so that an older one never replaces what a newer one knows. */
-  scan(): Promise<Scan> {
+  /**
+   * Reads what changed: among the names given, else everywhere. Scans run one after another, so that an older one never
+   * replaces what a newer one knows.
+   */
+  scan(names?: ReadonlySet<string>): Promise<Scan> {
     const scan = this.#last.then(
-      () => this.#scan(),
-      () => this.#scan(),
+      () => this.#scan(names),
+      () => this.#scan(names),
     );
     this.#last = scan;
     return scan;
   }
 
-  async #scan(): Promise<Scan> {
-    const known = new Map<string, Known>();
-    const problems: StoreProblem[] = [];
-    const names = (await this.#directory.names()).filter((name) => !name.startsWith('.'));
+  async #scan(only: ReadonlySet<string> | undefined): Promise<Scan> {
+    const known = new Map(only === undefined ? [] : this.#known);
+    const names = [...(only ?? (await this.#directory.names()))].filter((name) => !name.startsWith('.'));
     for (let start = 0; start < names.length; start += together) {
       const slice = names.slice(start, start + together);
-      const results = await Promise.all(slice.map((name) => this.#look(name)));
-      for (const [i, result] of results.entries()) {
-        if (result === undefined) continue;
-        if ('key' in result) known.set(slice[i] ?? '', result);
-        else problems.push(result);
+      const found = await Promise.all(slice.map(async (name) => ({ name, entry: await this.#look(name) })));
+      for (const { name, entry } of found) {
+        if (entry === undefined) known.delete(name);
+        else known.set(name, entry);
       }
     }
     this.#known = known;
-    const files = [...known.values()];
-    for (const { path, problem } of files) {
-      if (problem !== undefined) problems.push({ object: path, message: problem });
-    }
+    const entries = [...known].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);
+    const files = entries.filter((entry) => 'key' in entry);
+    const problems = entries.flatMap((entry) => {
+      if (!('key' in entry)) return [entry];
+      return entry.problem === undefined ? [] : [{ object: entry.path, message: entry.problem }];
+    });
     return { files, problems };
   }
 
@@ -68,7 +72,8 @@ export class LeaseScan {
     const path = join(this.#directory.subnetsPath, name);
     const subnets = subnetsOfName(name, path);
     if (subnets instanceof StoreError) return { object: path, message: subnets.message };
-    const before = this.#known.get(name);
+    const last = this.#known.get(name);
+    const before = last !== undefined && 'key' in last ? last : undefined;
     const key = name.slice(0, -'.json'.length);
     // What is no file is nobody's lease, but its name is taken, and nobody may remove it.
     const broken = (problem: string, renewedAt = Number.POSITIVE_INFINITY): Known => {
