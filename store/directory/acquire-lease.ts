@@ -47,7 +47,7 @@ export function fitsConfig(config: NetworkConfig, { subnet, subnet6 }: LeaseSubn
   return fits(config.ip4, subnet) && fits(config.ip6, subnet6);
 }
 
-/** See LeaseStore.acquire. The lease has no expiry yet. */
+/** See LeaseStore.acquire. */
 export async function acquireLease(
   { directory, scanner }: { readonly directory: LeaseDirectory; readonly scanner: LeaseScan },
   request: LeaseRequest,
@@ -75,7 +75,7 @@ export async function acquireLease(
 
     const subnets = chooseSubnets(config, others, { directory, request, seed });
     if (!(await clearExpired(directory, others, subnets))) continue;
-    const lease = leaseOf(subnets, request);
+    const lease = leaseOf(directory, subnets, request);
     if (!(await directory.claim(leaseKey(lease), encodeLease(lease)))) continue;
     if (await settle({ directory, scanner }, lease, signal)) return lease;
     // Two that backed out for each other must not meet again: they wait unequally.
@@ -87,9 +87,14 @@ export async function acquireLease(
   );
 }
 
-function leaseOf({ subnet, subnet6 }: LeaseSubnets, request: LeaseRequest): Lease {
-  const { node, publicIp, publicIp6, backendType, backendData, backendDataV6 } = request;
-  return { subnet, subnet6, node, publicIp, publicIp6, backendType, backendData, backendDataV6 };
+/** Its end is counted from now, before the file is written: a holder must not believe in its lease for longer than others. */
+function leaseOf(
+  { now, ttlMs }: LeaseDirectory,
+  { subnet, subnet6 }: LeaseSubnets,
+  { node, publicIp, publicIp6, backendType, backendData, backendDataV6 }: LeaseRequest,
+): Lease {
+  const attributes = { node, publicIp, publicIp6, backendType, backendData, backendDataV6 };
+  return { subnet, subnet6, ...attributes, expiresAt: now() + ttlMs };
 }
 
 function isOurs(holder: Holder) {
@@ -136,7 +141,7 @@ async function keep(
   subnets: LeaseSubnets,
   request: LeaseRequest,
 ): Promise<Lease | undefined> {
-  const lease = leaseOf(subnets, request);
+  const lease = leaseOf(directory, subnets, request);
   return (await renewFile(directory, lease)) ? lease : undefined;
 }
 

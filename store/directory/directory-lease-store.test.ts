@@ -1,3 +1,4 @@
+// The whole life of leases in real directories. Longer than a file should be: all of it needs the one fixture below.
 import { execFile } from 'node:child_process';
 import {
   mkdir,

@@ -58,12 +58,13 @@ export class DirectoryLeaseStore implements LeaseStore {
     const lease = await acquireLease({ directory: this.#directory, scanner: this.#scanner }, request, signal);
     this.#own = leaseKey(lease);
     this.#watch.poke();
-    return this.#dated(lease);
+    return lease;
   }
 
   async renew(lease: Lease, signal: AbortSignal): Promise<Lease> {
     signal.throwIfAborted();
     const path = this.#directory.pathOf(leaseKey(lease));
+    const expiresAt = this.#directory.now() + this.#directory.ttlMs;
     if (!(await renewFile(this.#directory, lease))) {
       this.#own = undefined;
       throw new StoreError(`Cannot renew lease "${path}": it is gone or another node's`, {
@@ -71,7 +72,7 @@ export class DirectoryLeaseStore implements LeaseStore {
         object: path,
       });
     }
-    return this.#dated(lease);
+    return { ...lease, expiresAt };
   }
 
   async release(lease: Lease, signal: AbortSignal): Promise<void> {
@@ -97,10 +98,6 @@ export class DirectoryLeaseStore implements LeaseStore {
 
   async close(): Promise<void> {
     await this.#watch.close();
-  }
-
-  #dated(lease: Lease): Lease {
-    return { ...lease, expiresAt: this.#directory.now() + this.#directory.ttlMs };
   }
 
   async #read(names?: ReadonlySet<string>): Promise<{

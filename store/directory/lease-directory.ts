@@ -3,7 +3,7 @@
 // Which lease to take is decided elsewhere.
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { largestValue } from '../go-json.ts';
 import type { Lease } from '../lease.ts';
@@ -30,6 +30,9 @@ export type LeaseDirectoryOptions = {
   readonly ttlMs: number;
   readonly now: () => number;
 };
+
+/** A temporary file lives for milliseconds, but one made by `removeIf` is as old as the lease it was. */
+const abandonedMs = 60_000;
 
 export type FileContent = {
   readonly bytes: Uint8Array;
@@ -128,7 +131,8 @@ export class LeaseDirectory {
         if (!name.startsWith('.') || !name.endsWith('.tmp')) continue;
         const path = join(this.subnetsPath, name);
         const stats = await lstat(path);
-        if (stats.isFile() && this.isExpired({ renewedAt: stats.mtimeMs })) await unlink(path);
+        const age = this.now() - stats.mtimeMs;
+        if (stats.isFile() && age > Math.max(this.ttlMs, abandonedMs)) await unlink(path);
       }
     } catch (error) {
       // Another node may have removed the same temporary file.
@@ -215,9 +219,11 @@ export class LeaseDirectory {
       return false;
     } catch (error) {
       if (errnoOf(error) === 'EEXIST') return false;
+      // Another node's `prepare` may take a lease that ended long ago for an abandoned file.
+      if (errnoOf(error) === 'ENOENT') return true;
       throw this.#failed('remove', path, error);
     } finally {
-      await unlink(aside);
+      await rm(aside, { force: true });
     }
   }
 
