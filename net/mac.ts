@@ -30,7 +30,10 @@ export class Mac {
       : undefined;
   }
 
-  /** A locally administered unicast address made of six bytes of randomness or hash (their first byte's low bits are set). */
+  /**
+   * A locally administered unicast address made of the first six of `seed`'s bytes (randomness or a hash): the first
+   * byte's low two bits are set to 10. Throws RangeError for fewer than six bytes.
+   */
   static local(seed: Uint8Array): Mac {
     const bytes = Mac.fromBytes(seed.subarray(0, 6)).bytes;
     bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02;

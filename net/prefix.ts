@@ -3,6 +3,16 @@ import { type Family, IpAddress } from './address.ts';
 
 const form = /^([^/]+)\/(0|[1-9]\d{0,2})$/;
 
+/** The address with every bit from `length` on cleared or set. */
+function withHostBits(address: IpAddress, length: number, fill: 0 | 0xff): IpAddress {
+  const bytes = Uint8Array.from(address.bytes);
+  for (let i = length >> 3; i < bytes.length; i++) {
+    const host = i === length >> 3 ? 0xff >> (length & 7) : 0xff;
+    bytes[i] = ((bytes[i] ?? 0) & ~host) | (fill & host);
+  }
+  return IpAddress.fromBytes(bytes);
+}
+
 /** An address and a prefix length. The host bits are kept; `network()` clears them. */
 export class Prefix {
   readonly address: IpAddress;
@@ -53,30 +63,34 @@ export class Prefix {
   }
 
   network(): Prefix {
-    const first = this.first();
-    return first.equals(this.address) ? this : new Prefix(first, this.length);
+    return this.isNetwork ? this : new Prefix(this.first(), this.length);
   }
 
   /** True when no host bit is set. */
   get isNetwork(): boolean {
-    return this.first().equals(this.address);
+    const { bytes } = this.address;
+    const first = this.length >> 3;
+    if (((bytes[first] ?? 0) & (0xff >> (this.length & 7))) !== 0) return false;
+    for (let i = first + 1; i < bytes.length; i++) if (bytes[i] !== 0) return false;
+    return true;
   }
 
   first(): IpAddress {
-    const host = BigInt(this.bits - this.length);
-    return IpAddress.fromBigInt(this.family, (this.address.toBigInt() >> host) << host);
+    return withHostBits(this.address, this.length, 0);
   }
 
   last(): IpAddress {
-    return this.first().plus(this.size - 1n);
+    return withHostBits(this.address, this.length, 0xff);
   }
 
   contains(other: IpAddress | Prefix): boolean {
     if (other instanceof Prefix && other.length < this.length) return false;
     const address = other instanceof Prefix ? other.address : other;
     if (address.family !== this.family) return false;
-    const host = BigInt(this.bits - this.length);
-    return address.toBigInt() >> host === this.address.toBigInt() >> host;
+    const whole = this.length >> 3;
+    for (let i = 0; i < whole; i++) if (address.bytes[i] !== this.address.bytes[i]) return false;
+    const rest = 0xff00 >> (this.length & 7);
+    return (((address.bytes[whole] ?? 0) ^ (this.address.bytes[whole] ?? 0)) & rest & 0xff) === 0;
   }
 
   overlaps(other: Prefix): boolean {

@@ -1,0 +1,99 @@
+// The "Backend" part of a network configuration: which backend, with which options. Whether a node can run it is the agent's question.
+import { z } from 'zod';
+import { checkShape, goObject, type JsonValue } from './go-json.ts';
+import type { FieldProblem } from './store-error.ts';
+
+export type VxlanConfig = {
+  readonly kind: 'vxlan';
+  /** 24 bits, RFC 7348; names the device too. */
+  readonly vni: number;
+  /** UDP port of the tunnels. */
+  readonly port: number;
+  /** The underlay's MTU to count from; undefined: the public interface's. */
+  readonly mtu: number | undefined;
+  /** Group based policy: read, so that the agent can say why it refuses it. */
+  readonly gbp: boolean;
+  readonly learning: boolean;
+  /** Plain routes to the nodes on the same link. */
+  readonly directRouting: boolean;
+};
+
+export type BackendConfig =
+  | VxlanConfig
+  | { readonly kind: 'host-gw' }
+  /** A type that this version does not know: the agent refuses it by name. */
+  | { readonly kind: 'opaque'; readonly type: string; readonly options: JsonValue };
+
+/** Linux's default port, not IANA's 4789: flannel leaves the attribute out and gets this. */
+const kernelVxlanPort = 8472;
+
+const vxlanShape = goObject({
+  VNI: z.number().int().min(0).max(0xffffff).nullish(),
+  Port: z.number().int().min(0).max(0xffff).nullish(),
+  MTU: z
+    .number()
+    .int()
+    .max(0xffff)
+    // RFC 791: every host takes 576 bytes; less leaves nothing inside of the tunnel.
+    .refine((mtu) => mtu === 0 || mtu >= 576, { error: 'want 0 (of the interface) or at least 576' })
+    .nullish(),
+  GBP: z.boolean().nullish(),
+  Learning: z.boolean().nullish(),
+  DirectRouting: z.boolean().nullish(),
+});
+
+const typeShape = goObject({ Type: z.string().max(64).nullish() });
+
+/** Without a "Backend" flannel's program takes udp although its documentation says vxlan: we do as documented. */
+export const defaultBackend: VxlanConfig = {
+  kind: 'vxlan',
+  vni: 1,
+  port: kernelVxlanPort,
+  mtu: undefined,
+  gbp: false,
+  learning: false,
+  directRouting: false,
+};
+
+/** Reads the "Backend" value; undefined and null are its absence. Problems are gathered into `problems`. */
+export function decodeBackendConfig(
+  json: JsonValue | undefined,
+  problems: FieldProblem[],
+): BackendConfig | undefined {
+  if (json === undefined || json === null) return defaultBackend;
+  const { data: head, problems: headProblems } = checkShape(typeShape, json);
+  problems.push(...headProblems.map(within));
+  if (head === undefined) return undefined;
+  const type = (head.Type ?? '').toLowerCase();
+  switch (type) {
+    case '':
+      problems.push({ field: 'Backend.Type', message: 'is missing' });
+      return undefined;
+    case 'host-gw':
+      return { kind: 'host-gw' };
+    case 'vxlan':
+      return decodeVxlan(json, problems);
+    default:
+      return { kind: 'opaque', type, options: json };
+  }
+}
+
+function decodeVxlan(json: JsonValue, problems: FieldProblem[]): VxlanConfig | undefined {
+  const { data, problems: found } = checkShape(vxlanShape, json);
+  problems.push(...found.map(within));
+  if (data === undefined) return undefined;
+  return {
+    kind: 'vxlan',
+    vni: data.VNI ?? defaultBackend.vni,
+    // Zero is "not set" in Go for both.
+    port: data.Port || kernelVxlanPort,
+    mtu: data.MTU || undefined,
+    gbp: data.GBP ?? false,
+    learning: data.Learning ?? false,
+    directRouting: data.DirectRouting ?? false,
+  };
+}
+
+function within({ field, message }: FieldProblem): FieldProblem {
+  return { field: field === '' ? 'Backend' : `Backend.${field}`, message };
+}

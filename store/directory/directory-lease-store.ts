@@ -1,0 +1,168 @@
+// Leases in a directory that all nodes share: the lab's, or a mounted one. Puts together the files (lease-directory.ts), the
+// choice of a subnet (acquire-lease.ts), what counts (select-leases.ts) and the watch (directory-watch.ts).
+import { resolve } from 'node:path';
+import type { Lease } from '../lease.ts';
+import { leaseKey } from '../lease-key.ts';
+import type { LeaseRequest, LeaseSnapshot, LeaseStore, StoreProblem } from '../lease-store.ts';
+import type { NetworkConfig } from '../network-config.ts';
+import { StoreError } from '../store-error.ts';
+import { acquireLease, isHeldBy, renewFile } from './acquire-lease.ts';
+import { DirectoryWatch } from './directory-watch.ts';
+import { LeaseDirectory } from './lease-directory.ts';
+import { LeaseScan, type Scan } from './lease-scan.ts';
+import { holderOf, selectLeases } from './select-leases.ts';
+
+/** flannel's lifetime of a lease in etcd. */
+export const defaultTtlMs = 24 * 60 * 60 * 1000;
+
+export type DirectoryLeaseStoreOptions = {
+  readonly directory: string;
+  /** A lease that its holder has not renewed for this long is over. Every node must have the same. */
+  readonly ttlMs?: number;
+  /** Longest time between two looks at the directory while it is watched. */
+  readonly rescanMs?: number;
+  /** Milliseconds since the epoch, the same on all nodes but for much less than the TTL. */
+  readonly now?: () => number;
+};
+
+export class DirectoryLeaseStore implements LeaseStore {
+  readonly #directory: LeaseDirectory;
+  readonly #scanner: LeaseScan;
+  readonly #watch: DirectoryWatch;
+  #own: string | undefined;
+  #incumbents: ReadonlySet<string> = new Set();
+  #config: NetworkConfig | undefined;
+  #configText = '';
+  /** What the last state was made of, to see whether a new one differs. */
+  #seen: readonly unknown[] = [];
+  #version = 0;
+
+  constructor({
+    directory,
+    ttlMs = defaultTtlMs,
+    rescanMs = 30_000,
+    now = Date.now,
+  }: DirectoryLeaseStoreOptions) {
+    const absolute = resolve(directory);
+    this.#directory = new LeaseDirectory({ directory: absolute, ttlMs, now });
+    this.#scanner = new LeaseScan(this.#directory);
+    this.#watch = new DirectoryWatch({ directory: absolute, rescanMs, read: (names) => this.#read(names) });
+  }
+
+  async networkConfig(signal: AbortSignal): Promise<NetworkConfig> {
+    signal.throwIfAborted();
+    return await this.#directory.readConfig();
+  }
+
+  async acquire(request: LeaseRequest, signal: AbortSignal): Promise<Lease> {
+    const lease = await acquireLease({ directory: this.#directory, scanner: this.#scanner }, request, signal);
+    this.#own = leaseKey(lease);
+    this.#watch.poke();
+    return lease;
+  }
+
+  async renew(lease: Lease, signal: AbortSignal): Promise<Lease> {
+    signal.throwIfAborted();
+    const path = this.#directory.pathOf(leaseKey(lease));
+    const expiresAt = this.#directory.now() + this.#directory.ttlMs;
+    if (!(await renewFile(this.#directory, lease))) {
+      this.#own = undefined;
+      throw new StoreError(`Cannot renew lease "${path}": it is gone or another node's`, {
+        code: 'lost',
+        object: path,
+      });
+    }
+    return { ...lease, expiresAt };
+  }
+
+  async release(lease: Lease, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const key = leaseKey(lease);
+    const { files } = await this.#scanner.scan();
+    const isOurs = (found: Lease | undefined) => found !== undefined && isHeldBy(found, lease);
+    if (isOurs(files.find((file) => file.key === key)?.lease)) {
+      await this.#directory.removeIf(key, (file) => isOurs(file.lease));
+    }
+    if (this.#own === key) this.#own = undefined;
+    this.#watch.poke();
+  }
+
+  async snapshot(signal: AbortSignal): Promise<LeaseSnapshot> {
+    signal.throwIfAborted();
+    return (await this.#read()).snapshot;
+  }
+
+  watch(signal: AbortSignal): AsyncIterable<LeaseSnapshot> {
+    return this.#watch.snapshots(signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#watch.close();
+  }
+
+  async #read(names?: ReadonlySet<string>): Promise<{
+    readonly snapshot: LeaseSnapshot;
+    readonly version: number;
+    readonly nextChangeMs: number;
+  }> {
+    const problems: StoreProblem[] = [];
+    const config = await this.#readConfig(problems);
+    const scan = await this.#scanner.scan(names);
+    problems.push(...scan.problems);
+    const leases = config === undefined ? [] : this.#select({ config, scan, problems });
+    const seen = [
+      config,
+      ...leases.flatMap(({ key, lease }) => [key, lease]),
+      ...problems.flatMap(({ object, message }) => [object, message]),
+    ];
+    if (seen.length !== this.#seen.length || seen.some((value, i) => value !== this.#seen[i]))
+      this.#version++;
+    this.#seen = seen;
+    const { ttlMs, now } = this.#directory;
+    const dated = leases.map(
+      ({ key, lease, renewedAt }) => [key, { ...lease, expiresAt: renewedAt + ttlMs }] as const,
+    );
+    const next = Math.min(...leases.map(({ renewedAt }) => renewedAt)) + ttlMs + 1 - now();
+    return {
+      snapshot: { config, leases: new Map(dated), problems },
+      version: this.#version,
+      nextChangeMs: next,
+    };
+  }
+
+  #select({
+    config,
+    scan,
+    problems,
+  }: {
+    readonly config: NetworkConfig;
+    readonly scan: Scan;
+    readonly problems: StoreProblem[];
+  }) {
+    const { selected, problems: found } = selectLeases({
+      files: scan.files,
+      config,
+      isExpired: (file) => this.#directory.isExpired(file),
+      own: this.#own,
+      incumbents: this.#incumbents,
+    });
+    this.#incumbents = new Set(selected.map(holderOf));
+    problems.push(...found);
+    return selected.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  /** The last good configuration stays while the file is gone or wrong: nodes go on with what they have. */
+  async #readConfig(problems: StoreProblem[]): Promise<NetworkConfig | undefined> {
+    try {
+      const config = await this.#directory.readConfig();
+      const text = JSON.stringify(config);
+      // The same object while nothing changes, so that readers and #read see that.
+      if (text !== this.#configText) this.#config = config;
+      this.#configText = text;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      problems.push({ object: error.object, message: error.message });
+    }
+    return this.#config;
+  }
+}

@@ -1,0 +1,182 @@
+// Follows a lease directory: a scan whenever chokidar reports anything, when the next lease expires, and every so often,
+// because a network file system does not report what other machines write. Readers get the newest state, never a backlog.
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { type FSWatcher, watch } from 'chokidar';
+import type { LeaseSnapshot } from '../lease-store.ts';
+import { errnoOf } from './errno.ts';
+
+/** Events that come within this time cause one scan. */
+const coalesceMs = 20;
+
+/** Longest delay that setTimeout takes. */
+const longestDelayMs = 2 ** 31 - 1;
+
+export type DirectoryWatchOptions = {
+  readonly directory: string;
+  /** Longest time between two scans. */
+  readonly rescanMs: number;
+  /** Reads the state; only the lease files of these names have changed, if they are given. `version` changes when a reader would see a difference; `nextChangeMs`: from now, when a lease expires. */
+  readonly read: (names: ReadonlySet<string> | undefined) => Promise<{
+    readonly snapshot: LeaseSnapshot;
+    readonly version: number;
+    readonly nextChangeMs: number;
+  }>;
+};
+
+/** Where the directory is, if it is a symbolic link; it may also not be there yet. */
+function followLink(directory: string): string {
+  try {
+    return realpathSync(directory);
+  } catch {
+    return directory;
+  }
+}
+
+export class DirectoryWatch {
+  readonly #options: DirectoryWatchOptions;
+  #watcher: FSWatcher | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #due = Number.POSITIVE_INFINITY;
+  #reading: Promise<void> | undefined;
+  #again = false;
+  /** Names of lease files reported since the last read; undefined: any may have changed. */
+  #names: Set<string> | undefined;
+  #readAllAt = Number.NEGATIVE_INFINITY;
+  #closed = false;
+  /** `state` is equal exactly when a reader would see no difference. */
+  #current: { readonly snapshot: LeaseSnapshot; readonly state: string } | undefined;
+  #failure: string | undefined;
+  #changed = Promise.withResolvers<void>();
+
+  constructor(options: DirectoryWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Yields the current state and then each new one, until the signal aborts or the watch is closed. */
+  async *snapshots(signal: AbortSignal): AsyncGenerator<LeaseSnapshot, void, undefined> {
+    this.#start();
+    const wake = () => this.#wake();
+    signal.addEventListener('abort', wake, { once: true });
+    let seen: string | undefined;
+    try {
+      while (!this.#closed && !signal.aborted) {
+        const changed = this.#changed.promise;
+        if (this.#current !== undefined && this.#current.state !== seen) {
+          seen = this.#current.state;
+          yield this.#current.snapshot;
+        } else {
+          await changed;
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', wake);
+    }
+  }
+
+  /** Looks again soon: after a change of our own that chokidar need not report first. */
+  poke(): void {
+    if (this.#watcher !== undefined) this.#schedule(coalesceMs);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#wake();
+    await this.#watcher?.close();
+    await this.#reading;
+  }
+
+  #start(): void {
+    if (this.#watcher !== undefined || this.#closed) return;
+    const directory = followLink(this.#options.directory);
+    const subnets = join(directory, 'subnets');
+    const named = new Set([directory, join(directory, 'config'), subnets]);
+    const isOurs = (path: string) =>
+      named.has(path) || (dirname(path) === subnets && !basename(path).startsWith('.'));
+    // No `depth`: for a directory that appears later chokidar 6 counts it from the directory above.
+    this.#watcher = watch(directory, {
+      ignoreInitial: true,
+      atomic: false,
+      followSymlinks: false,
+      // The directories above are needed to see ours appear. What others link to is not followed.
+      ignored: (path) => !isOurs(path) && !directory.startsWith(`${path}/`),
+    });
+    this.#watcher.on('all', (event, path) => {
+      // One event among thousands of leases must not cost a look at each.
+      if (dirname(path) === subnets && !event.endsWith('Dir')) this.#names?.add(basename(path));
+      else if (basename(path) !== 'config') this.#names = undefined;
+      this.#schedule(coalesceMs);
+    });
+    this.#watcher.on('error', (error) => {
+      // What is not there yet, or not any more, is a state and not a failure.
+      if (errnoOf(error) !== 'ENOENT') this.#failure = errnoOf(error) ?? String(error);
+      this.#readAll(coalesceMs);
+    });
+    // What changed between the first scan and this event was reported to nobody.
+    this.#watcher.on('ready', () => this.#readAll(0));
+    this.#readAll(0);
+  }
+
+  #readAll(delayMs: number): void {
+    this.#names = undefined;
+    this.#schedule(delayMs);
+  }
+
+  /** One timer for all reasons: the earliest counts. */
+  #schedule(delayMs: number): void {
+    const due = performance.now() + Math.min(delayMs, longestDelayMs);
+    if (this.#closed || due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(
+      () => {
+        this.#due = Number.POSITIVE_INFINITY;
+        // Timers count whole milliseconds and may be early by one.
+        if (performance.now() + 1 - this.#readAllAt >= this.#options.rescanMs) this.#names = undefined;
+        if (this.#reading !== undefined) this.#again = true;
+        else this.#reading = this.#read();
+      },
+      Math.max(0, delayMs),
+    );
+  }
+
+  async #read(): Promise<void> {
+    let next = this.#options.rescanMs;
+    const names = this.#names;
+    this.#names = new Set();
+    if (names === undefined) this.#readAllAt = performance.now();
+    try {
+      const { snapshot, version, nextChangeMs } = await this.#options.read(names);
+      next = Math.min(next, Math.max(nextChangeMs, 1));
+      this.#publish(snapshot, String(version));
+    } catch (error) {
+      // The last state stays: a store that cannot be read is no reason to forget the peers.
+      this.#names = undefined;
+      const last = this.#current?.snapshot ?? { config: undefined, leases: new Map(), problems: [] };
+      const message = error instanceof Error ? error.message : String(error);
+      this.#publish({ ...last, problems: [{ object: this.#options.directory, message }] }, message);
+    }
+    this.#reading = undefined;
+    if (this.#again) next = 0;
+    this.#again = false;
+    this.#schedule(next);
+  }
+
+  #publish(snapshot: LeaseSnapshot, read: string): void {
+    const { directory } = this.#options;
+    const state = `${read} ${this.#failure ?? ''}`;
+    if (this.#current?.state === state) return;
+    const failed =
+      this.#failure === undefined
+        ? []
+        : [{ object: directory, message: `Cannot watch "${directory}": ${this.#failure}` }];
+    this.#current = { snapshot: { ...snapshot, problems: [...snapshot.problems, ...failed] }, state };
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+}

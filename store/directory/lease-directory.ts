@@ -1,0 +1,271 @@
+// The files of a lease directory and the only operations on them: `config`, and `subnets/KEY.json`, one file a lease. A lease
+// file is renewed by its modification time. No operation leaves a file half-written or overwrites what it did not look at.
+// Which lease to take is decided elsewhere.
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { largestValue } from '../go-json.ts';
+import type { Lease } from '../lease.ts';
+import { decodeLease } from '../lease-codec.ts';
+import { type LeaseSubnets, parseLeaseKey } from '../lease-key.ts';
+import { decodeNetworkConfig, type NetworkConfig } from '../network-config.ts';
+import { StoreError } from '../store-error.ts';
+import { errnoOf } from './errno.ts';
+
+/** A lease file as it is: read, with or without success. */
+export type LeaseFile = {
+  readonly key: string;
+  readonly path: string;
+  readonly subnets: LeaseSubnets;
+  /** When the holder renewed it last, milliseconds since the epoch. */
+  readonly renewedAt: number;
+  /** Undefined when the content cannot be read. */
+  readonly lease: Lease | undefined;
+  readonly problem: string | undefined;
+};
+
+export type LeaseDirectoryOptions = {
+  readonly directory: string;
+  readonly ttlMs: number;
+  readonly now: () => number;
+};
+
+/** A temporary file lives for milliseconds, but one made by `removeIf` is as old as the lease it was. */
+const abandonedMs = 60_000;
+
+export type FileContent = {
+  readonly bytes: Uint8Array;
+  readonly modifiedAt: number;
+};
+
+/**
+ * Reads a regular file of bounded size; undefined when there is none. Never follows a link or waits on a pipe: others
+ * write to the directory.
+ */
+export async function readPlainFile(path: string): Promise<FileContent | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    const reason = errnoOf(error) === 'ELOOP' ? 'it is a symbolic link' : `open: ${errnoOf(error)}`;
+    throw unreadable(path, reason, error);
+  }
+  try {
+    return await readOpenFile(handle, path);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readOpenFile(handle: FileHandle, path: string): Promise<FileContent> {
+  const stats = await handle.stat();
+  if (!stats.isFile()) throw unreadable(path, 'it is not a regular file');
+  if (stats.size > largestValue) {
+    throw unreadable(path, `it has ${stats.size} bytes: at most ${largestValue} are taken`);
+  }
+  // One byte more, so that a file that grows meanwhile is not taken for whole.
+  const buffer = new Uint8Array(stats.size + 1);
+  const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+  return { bytes: buffer.subarray(0, bytesRead), modifiedAt: stats.mtimeMs };
+}
+
+function unreadable(path: string, message: string, cause?: unknown): StoreError {
+  return new StoreError(`Cannot read "${path}"`, {
+    code: 'invalid',
+    object: path,
+    problems: [{ field: '', message }],
+    cause,
+  });
+}
+
+export class LeaseDirectory {
+  readonly configPath: string;
+  readonly subnetsPath: string;
+  readonly ttlMs: number;
+  readonly now: () => number;
+
+  constructor({ directory, ttlMs, now }: LeaseDirectoryOptions) {
+    this.configPath = join(directory, 'config');
+    this.subnetsPath = join(directory, 'subnets');
+    this.ttlMs = ttlMs;
+    this.now = now;
+  }
+
+  pathOf(key: string): string {
+    return join(this.subnetsPath, `${key}.json`);
+  }
+
+  isExpired({ renewedAt }: Pick<LeaseFile, 'renewedAt'>): boolean {
+    return renewedAt + this.ttlMs < this.now();
+  }
+
+  /** Throws StoreError `missing` or `invalid`. */
+  async readConfig(): Promise<NetworkConfig> {
+    const content = await readPlainFile(this.configPath);
+    if (content === undefined) {
+      throw new StoreError(`Cannot read network configuration "${this.configPath}": there is no such file`, {
+        code: 'missing',
+        object: this.configPath,
+      });
+    }
+    return decodeNetworkConfig(content.bytes, this.configPath);
+  }
+
+  /** Names in the subnets folder, sorted; none when it is not there. */
+  async names(): Promise<readonly string[]> {
+    try {
+      return (await readdir(this.subnetsPath)).sort();
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return [];
+      throw this.#failed('list', this.subnetsPath, error);
+    }
+  }
+
+  /** Makes the folder, and removes the temporary files of processes that died between writing and linking. */
+  async prepare(): Promise<void> {
+    try {
+      await mkdir(this.subnetsPath, { recursive: true });
+      for (const name of await this.names()) {
+        if (!name.startsWith('.') || !name.endsWith('.tmp')) continue;
+        const path = join(this.subnetsPath, name);
+        const stats = await lstat(path);
+        const age = this.now() - stats.mtimeMs;
+        if (stats.isFile() && age > Math.max(this.ttlMs, abandonedMs)) await unlink(path);
+      }
+    } catch (error) {
+      // Another node may have removed the same temporary file.
+      if (errnoOf(error) !== 'ENOENT') throw this.#failed('prepare', this.subnetsPath, error);
+    }
+  }
+
+  /** Creates the lease file with its whole content at once; false when there is one already (link(2) never replaces). */
+  async claim(key: string, text: string): Promise<boolean> {
+    const temporary = await this.#writeTemporary(key, text);
+    try {
+      await link(temporary, this.pathOf(key));
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return false;
+      throw this.#failed('create', this.pathOf(key), error);
+    } finally {
+      await unlink(temporary);
+    }
+  }
+
+  /** Writes a file that `touch` has just found to be ours: nobody else may take it before it expires. */
+  async replace(key: string, text: string): Promise<void> {
+    const temporary = await this.#writeTemporary(key, text);
+    try {
+      await rename(temporary, this.pathOf(key));
+    } catch (error) {
+      await unlink(temporary);
+      throw this.#failed('write', this.pathOf(key), error);
+    }
+  }
+
+  /**
+   * Renews the file if it is ours and gives back its lease. `garbled`: its content is no lease, which no holder writes. The
+   * time is set on the open file, then the name is checked: whoever moved it away (see `removeIf`) before that either
+   * sees the new time and puts it back, or we see here that it is gone.
+   */
+  async touch(key: string, isOurs: (lease: Lease) => boolean): Promise<Lease | 'lost' | 'garbled'> {
+    const path = this.pathOf(key);
+    let handle: FileHandle;
+    try {
+      handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ELOOP') return 'lost';
+      throw this.#failed('renew', path, error);
+    }
+    try {
+      const lease = await this.#tryDecode(key, () => readOpenFile(handle, path));
+      if (lease !== 'garbled' && !isOurs(lease)) return 'lost';
+      const seconds = this.now() / 1000;
+      await handle.utimes(seconds, seconds);
+      const [opened, named] = [await handle.stat(), await lstat(path)];
+      if (opened.ino !== named.ino) return 'lost';
+      return lease;
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return 'lost';
+      throw this.#failed('renew', path, error);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /**
+   * Removes the file if the test still holds once nobody else can reach it by its name; else puts it back. True when it
+   * is gone. Meanwhile another may claim the name: then that claim stands.
+   */
+  async removeIf(
+    key: string,
+    test: (file: Pick<LeaseFile, 'lease' | 'renewedAt'>) => boolean,
+  ): Promise<boolean> {
+    const path = this.pathOf(key);
+    const aside = this.#temporaryPath(key);
+    try {
+      await rename(path, aside);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return true;
+      throw this.#failed('remove', path, error);
+    }
+    try {
+      const { mtimeMs: renewedAt } = await lstat(aside);
+      const lease = await this.#tryDecode(key, () => readPlainFile(aside));
+      if (test({ lease: lease === 'garbled' ? undefined : lease, renewedAt })) return true;
+      await link(aside, path);
+      return false;
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return false;
+      // Another node's `prepare` may take a lease that ended long ago for an abandoned file.
+      if (errnoOf(error) === 'ENOENT') return true;
+      throw this.#failed('remove', path, error);
+    } finally {
+      await rm(aside, { force: true });
+    }
+  }
+
+  /** Throws StoreError `invalid`. */
+  decode(key: string, bytes: Uint8Array): Lease {
+    return decodeLease(parseLeaseKey(key), bytes, { object: this.pathOf(key) });
+  }
+
+  async #tryDecode(key: string, read: () => Promise<FileContent | undefined>): Promise<Lease | 'garbled'> {
+    try {
+      const content = await read();
+      return content === undefined ? 'garbled' : this.decode(key, content.bytes);
+    } catch (error) {
+      if (error instanceof StoreError) return 'garbled';
+      throw error;
+    }
+  }
+
+  #temporaryPath(key: string): string {
+    return join(this.subnetsPath, `.${key}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`);
+  }
+
+  async #writeTemporary(key: string, text: string): Promise<string> {
+    const path = this.#temporaryPath(key);
+    try {
+      await using handle = await open(path, 'wx', 0o644);
+      await handle.writeFile(text);
+      const seconds = this.now() / 1000;
+      await handle.utimes(seconds, seconds);
+      // A name must never lead to an empty file, not even after a power cut.
+      await handle.sync();
+      return path;
+    } catch (error) {
+      throw this.#failed('write', path, error);
+    }
+  }
+
+  #failed(action: string, path: string, cause: unknown): StoreError {
+    return new StoreError(`Cannot ${action} "${path}": ${errnoOf(cause) ?? String(cause)}`, {
+      code: 'unavailable',
+      object: path,
+      cause,
+    });
+  }
+}
