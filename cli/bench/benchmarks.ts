@@ -1,0 +1,7 @@
+// The benchmarks by name, as `netloom bench NAME` finds them.
+import type { Bench } from './bench.ts';
+import { kernelBench } from './kernel-bench.ts';
+
+export const benchmarks: ReadonlyMap<string, Bench> = new Map(
+  [kernelBench].map((bench) => [bench.name, bench]),
+);

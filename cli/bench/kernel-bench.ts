@@ -1,0 +1,335 @@
+// `netloom bench kernel`: what a node's agent asks of rtnetlink, by our driver and by iproute2's batch mode, in one run.
+import { execute } from '../../kernel/exec.ts';
+import { createNetns, Netns, removeNetns } from '../../kernel/netns.ts';
+import { openRouteDriver, type RouteAccess } from '../../kernel/route/driver.ts';
+import {
+  type FdbEntry,
+  type Link,
+  type Neighbour,
+  netloomRouteProtocol,
+  type Route,
+} from '../../kernel/route/objects.ts';
+import type { RouteStep } from '../../kernel/route/step.ts';
+import { IpAddress } from '../../net/address.ts';
+import { Mac } from '../../net/mac.ts';
+import { Prefix } from '../../net/prefix.ts';
+import type { Bench, BenchOptions, BenchRow } from './bench.ts';
+import { type BenchNetns, isInstalled, openBenchNetns } from './bench-netns.ts';
+import { comparePaired } from './paired.ts';
+
+const device = 'flannel.1';
+const underlay = 'under0';
+const bridge = 'cni0';
+const peerName = 'ip -batch';
+
+/** What a VXLAN peer is in the kernel: the neighbour, the FDB row and the route, in this order. */
+interface Peer {
+  readonly neighbour: Neighbour;
+  readonly entry: FdbEntry;
+  readonly route: Route;
+}
+
+function peerOf(number: number): Peer {
+  const subnet = new Prefix(IpAddress.parse('10.0.0.0').plus((number + 1) * 256), 24);
+  const address = subnet.address;
+  const mac = Mac.local(Uint8Array.from([2, 0, 0, number >> 16, (number >> 8) & 255, number & 255]));
+  return {
+    neighbour: { link: device, address, mac, state: 'permanent' },
+    entry: {
+      link: device,
+      mac,
+      remote: IpAddress.parse('172.16.0.0').plus(number + 2),
+      self: true,
+      state: 'permanent',
+    },
+    route: {
+      destination: subnet,
+      table: 254,
+      priority: 0,
+      protocol: netloomRouteProtocol,
+      type: 'unicast',
+      scope: 'global',
+      hops: [{ gateway: address, link: device, onlink: true }],
+    },
+  };
+}
+
+function addSteps(peers: readonly Peer[]): readonly RouteStep[] {
+  return peers.flatMap(({ neighbour, entry, route }): readonly RouteStep[] => [
+    { kind: 'neighbour-set', neighbour },
+    { kind: 'fdb-set', entry },
+    { kind: 'route-set', route },
+  ]);
+}
+
+function deleteSteps(peers: readonly Peer[]): readonly RouteStep[] {
+  return peers.flatMap(({ neighbour, entry, route }): readonly RouteStep[] => [
+    { kind: 'route-delete', route },
+    { kind: 'fdb-delete', entry },
+    { kind: 'neighbour-delete', neighbour },
+  ]);
+}
+
+/** The same as iproute2's batch files: one for `ip`, one for `bridge`. */
+interface BatchFiles {
+  readonly ip: string;
+  readonly bridge: string;
+}
+
+function addFiles(peers: readonly Peer[]): BatchFiles {
+  return {
+    ip: peers
+      .flatMap(({ neighbour, route }) => [
+        `neigh replace ${neighbour.address} dev ${device} lladdr ${neighbour.mac} nud permanent`,
+        `route replace ${route.destination} via ${neighbour.address} dev ${device} onlink proto 78`,
+      ])
+      .join('\n'),
+    bridge: peers
+      .map(({ entry }) => `fdb replace ${entry.mac} dev ${device} dst ${entry.remote} self permanent`)
+      .join('\n'),
+  };
+}
+
+function deleteFiles(peers: readonly Peer[]): BatchFiles {
+  return {
+    ip: peers
+      .flatMap(({ neighbour, route }) => [
+        `route del ${route.destination} via ${neighbour.address} dev ${device}`,
+        `neigh del ${neighbour.address} dev ${device}`,
+      ])
+      .join('\n'),
+    bridge: peers
+      .map(({ entry }) => `fdb del ${entry.mac} dev ${device} dst ${entry.remote} self`)
+      .join('\n'),
+  };
+}
+
+async function runFiles(netns: Netns, files: BatchFiles): Promise<void> {
+  await execute(['ip', '-batch', '-'], { netns, input: `${files.ip}\n` });
+  await execute(['bridge', '-batch', '-'], { netns, input: `${files.bridge}\n` });
+}
+
+/** Throws the first failure: a benchmark of work that was not done would be a lie. */
+function applyAll(driver: RouteAccess, steps: readonly RouteStep[]): void {
+  for (const { error } of driver.apply(steps)) if (error !== undefined) throw error;
+}
+
+function makeDevices(driver: RouteAccess): void {
+  const local = IpAddress.parse('172.16.0.1');
+  const links: readonly Link[] = [
+    { name: underlay, detail: { kind: 'veth', peer: { name: `${underlay}p` } }, up: true },
+    { name: `${underlay}p`, detail: { kind: 'veth' }, up: true },
+    {
+      name: device,
+      detail: { kind: 'vxlan', vni: 1, port: 8472, local, underlay, learning: false },
+      up: true,
+    },
+    { name: bridge, detail: { kind: 'bridge' }, up: true },
+  ];
+  applyAll(
+    driver,
+    links.map((link) =>
+      link.name === `${underlay}p`
+        ? { kind: 'link-set', link, was: { ...link, up: false } }
+        : { kind: 'link-add', link },
+    ),
+  );
+  const prefix = Prefix.parse('10.0.0.0/32');
+  applyAll(driver, [{ kind: 'address-add', address: { link: device, prefix, scope: 'global' } }]);
+}
+
+async function peerCases(
+  home: BenchNetns,
+  options: BenchOptions & { readonly withPeer: boolean },
+): Promise<readonly BenchRow[]> {
+  const { netns } = home;
+  const driver = openRouteDriver({ netns });
+  try {
+    makeDevices(driver);
+    const all = Array.from({ length: options.size }, (_, i) => peerOf(i));
+    const one = [peerOf(options.size)];
+    const theirs = <T>(contender: T) => (options.withPeer ? { ...contender, name: peerName } : undefined);
+    const add = { steps: addSteps(all), files: addFiles(all) };
+    const remove = { steps: deleteSteps(all), files: deleteFiles(all) };
+    const many = `${options.size} peers (route + neighbour + FDB row)`;
+    const clear = () => applyAll(driver, remove.steps);
+    const fill = () => applyAll(driver, add.steps);
+    const rows: BenchRow[] = [];
+    const measure = async (item: Parameters<typeof comparePaired>[0]) => {
+      options.progress(item.case);
+      rows.push(await comparePaired(item, options));
+    };
+
+    await measure({
+      case: `${many}: add`,
+      ours: { run: fill, after: clear },
+      peer: theirs({ run: () => runFiles(netns, add.files), after: clear }),
+    });
+    fill();
+    await measure({
+      case: `${many}: read back`,
+      ours: {
+        run: () => {
+          const { routes } = driver.read();
+          if (routes.size < options.size)
+            throw new RangeError(`read ${routes.size} routes of ${options.size}`);
+        },
+      },
+      peer: theirs({
+        run: async () => {
+          await execute(['ip', 'route', 'show', 'proto', '78'], { netns });
+          await execute(['ip', 'neigh', 'show', 'dev', device], { netns });
+          await execute(['bridge', 'fdb', 'show', 'dev', device], { netns });
+        },
+      }),
+    });
+    await measure({
+      case: `${many}: remove`,
+      ours: { run: clear, after: fill },
+      peer: theirs({ run: () => runFiles(netns, remove.files), after: fill }),
+    });
+    await measure({
+      case: `one peer more beside ${options.size}`,
+      ours: { run: () => applyAll(driver, addSteps(one)), after: () => applyAll(driver, deleteSteps(one)) },
+      peer: theirs({
+        run: () => runFiles(netns, addFiles(one)),
+        after: () => applyAll(driver, deleteSteps(one)),
+      }),
+    });
+    return rows;
+  } finally {
+    driver.close();
+  }
+}
+
+/** A pod: a namespace with eth0 on the node's bridge, an address and a default route. The namespace itself is not timed. */
+async function podCase(
+  home: BenchNetns,
+  options: BenchOptions & { readonly withPeer: boolean },
+): Promise<BenchRow> {
+  const driver = openRouteDriver({ netns: home.netns });
+  const pods = 20;
+  const names = Array.from({ length: pods }, (_, i) => `${home.name}-pod${i}`);
+  const pathOf = (name: string) => `/run/netns/${name}`;
+  const prepare = () => {
+    for (const name of names) createNetns(pathOf(name));
+  };
+  const after = () => {
+    applyAll(
+      driver,
+      names.map((_, i) => ({ kind: 'link-delete', link: { name: `veth${i}`, detail: { kind: 'veth' } } })),
+    );
+    for (const name of names) removeNetns(pathOf(name));
+  };
+  options.progress('one pod wired');
+  try {
+    return await comparePaired(
+      {
+        case: 'one pod wired (veth, bridge port, address, default route)',
+        per: pods,
+        ours: {
+          prepare,
+          run: () => {
+            for (const [i, name] of names.entries()) wirePod(driver, { path: pathOf(name), number: i });
+          },
+          after,
+        },
+        peer: options.withPeer
+          ? {
+              name: '2 x ip -batch',
+              prepare,
+              run: async () => {
+                for (const [i, name] of names.entries()) await wirePodByIp(home, { name, number: i });
+              },
+              after,
+            }
+          : undefined,
+      },
+      options,
+    );
+  } finally {
+    for (const name of names) removeNetns(pathOf(name));
+    driver.close();
+  }
+}
+
+interface Pod {
+  readonly number: number;
+}
+
+const gateway = IpAddress.parse('10.244.1.1');
+
+function wirePod(driver: RouteAccess, pod: Pod & { readonly path: string }): void {
+  using netns = Netns.open(pod.path);
+  const host = `veth${pod.number}`;
+  const mac = Mac.local(Uint8Array.from([2, 1, 0, 0, 0, pod.number]));
+  const peerMac = Mac.local(Uint8Array.from([2, 2, 0, 0, 0, pod.number]));
+  applyAll(driver, [
+    {
+      kind: 'link-add',
+      link: {
+        name: host,
+        detail: { kind: 'veth', peer: { name: 'eth0', mac: peerMac, mtu: 1450, netns } },
+        mac,
+        mtu: 1450,
+        master: bridge,
+        up: true,
+      },
+    },
+    { kind: 'port-set', port: { link: host, hairpin: true } },
+  ]);
+  const inside = openRouteDriver({ netns });
+  try {
+    const link = (name: string): Link => ({ name, detail: { kind: 'veth' }, up: true });
+    applyAll(inside, [
+      { kind: 'link-set', link: link('lo'), was: { ...link('lo'), up: false } },
+      { kind: 'link-set', link: link('eth0'), was: { ...link('eth0'), up: false } },
+      {
+        kind: 'address-add',
+        address: { link: 'eth0', prefix: new Prefix(gateway.plus(pod.number + 1), 24), scope: 'global' },
+      },
+      {
+        kind: 'route-set',
+        route: {
+          destination: Prefix.parse('0.0.0.0/0'),
+          table: 254,
+          priority: 0,
+          protocol: 3,
+          type: 'unicast',
+          scope: 'global',
+          hops: [{ gateway, link: 'eth0' }],
+        },
+      },
+    ]);
+  } finally {
+    inside.close();
+  }
+}
+
+async function wirePodByIp(home: BenchNetns, pod: Pod & { readonly name: string }): Promise<void> {
+  const host = `veth${pod.number}`;
+  const input = [
+    `link add ${host} mtu 1450 type veth peer name eth0 mtu 1450 netns ${pod.name}`,
+    `link set ${host} master ${bridge} up`,
+    `link set ${host} type bridge_slave hairpin on`,
+  ];
+  const inside = [
+    'link set lo up',
+    'link set eth0 up',
+    `addr add ${gateway.plus(pod.number + 1)}/24 dev eth0`,
+    `route add default via ${gateway}`,
+  ];
+  await execute(['ip', '-n', home.name, '-batch', '-'], { input: `${input.join('\n')}\n` });
+  await execute(['ip', '-n', pod.name, '-batch', '-'], { input: `${inside.join('\n')}\n` });
+}
+
+export const kernelBench: Bench = {
+  name: 'kernel',
+  summary: 'routes, neighbours and FDB rows added, read and removed; a pod wired; beside ip -batch',
+  async run(options) {
+    const withPeer = (await isInstalled('ip')) && (await isInstalled('bridge'));
+    await using home = openBenchNetns();
+    const peers = await peerCases(home, { ...options, withPeer });
+    return [...peers, await podCase(home, { ...options, withPeer })];
+  },
+};
