@@ -144,6 +144,12 @@ export class ByteReader {
     return this.#buffer.readUInt8(this.#take(1));
   }
 
+  /** The next byte, which stays to be read. */
+  peekU8(): number {
+    if (this.remaining === 0) throw new DecodeError('Cannot read a byte: none is left');
+    return this.#buffer.readUInt8(this.#at);
+  }
+
   u16(): number {
     return this.#buffer.readUInt16LE(this.#take(2));
   }

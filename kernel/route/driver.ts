@@ -1,12 +1,13 @@
 // Access to the rtnetlink state of one namespace: reads it by dumps and executes plans in batches. What to execute is
 // decided in plan.ts; how objects look on the wire, in the wire-*.ts files.
 import type { IpAddress } from '../../net/address.ts';
-import { isNotFound, KernelError } from '../kernel-error.ts';
+import { isExists, isNotFound, KernelError } from '../kernel-error.ts';
 import { ByteWriter } from '../netlink/bytes.ts';
 import type { NetlinkRequest } from '../netlink/message.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import type { Netns } from '../netns.ts';
 import { createTun } from './create-tun.ts';
+import { isWantedLink } from './link-changes.ts';
 import type { Link, Route, RouteState } from './objects.ts';
 import { readRouteState } from './read-state.ts';
 import { linkRequest, routeQueryRequest, stepRequest } from './requests.ts';
@@ -49,12 +50,7 @@ class KernelRouteDriver implements RouteAccess {
   }
 
   link(name: string): Link | undefined {
-    // Names of its bridge and underlay are looked up when they turn out to be needed.
-    const names = { nameOf: (index: number) => queryName(this.#socket, index) };
-    return unlessMissing(() => {
-      const bodies = this.#socket.query(linkRequest({ name }), ({ body }) => body);
-      return bodies[0] === undefined ? undefined : readLink(bodies[0], names).link;
-    });
+    return queryLink(this.#socket, name);
   }
 
   routeTo(address: IpAddress): Route | undefined {
@@ -80,6 +76,15 @@ function unlessMissing<T>(action: () => T): T | undefined {
     if (isNotFound(error)) return undefined;
     throw error;
   }
+}
+
+function queryLink(socket: NetlinkSocket, name: string): Link | undefined {
+  // Names of its bridge and underlay are looked up when they turn out to be needed.
+  const names = { nameOf: (index: number) => queryName(socket, index) };
+  return unlessMissing(() => {
+    const [body] = socket.query(linkRequest({ name }), (message) => message.body);
+    return body === undefined ? undefined : readLink(body, names).link;
+  });
 }
 
 function queryName(socket: NetlinkSocket, index: number): string | undefined {
@@ -186,7 +191,13 @@ class StepBatches implements LinkIndexes {
     for (const name of this.#unsettled) this.#indexes.delete(name);
     this.#unsettled = new Set();
     if (batch.length === 0) return;
-    const errors = this.#socket.execute(batch.map(({ request }) => request));
+    let errors: readonly unknown[];
+    try {
+      errors = this.#socket.execute(batch.map(({ request }) => request));
+    } catch (error) {
+      // The socket itself failed: what of the batch was executed is unknown.
+      errors = batch.map(() => error);
+    }
     batch.forEach(({ step, place }, i) => {
       this.#settle(step, { place, error: errors[i] });
     });
@@ -194,7 +205,15 @@ class StepBatches implements LinkIndexes {
 
   #settle(step: RouteStep, outcome: { readonly place: number; readonly error: unknown }): void {
     const { place, error } = outcome;
-    if (error === undefined || isAlreadySo(step, error)) this.#results[place] = { step };
+    const isSo = error === undefined || isAlreadySo(step, error) || this.#isThere(step, error);
+    if (isSo) this.#results[place] = { step };
     else this.#results[place] = { step, error: explained(step, error) };
+  }
+
+  /** A link that somebody made meanwhile is as good as ours when it is as wanted. */
+  #isThere(step: RouteStep, error: unknown): boolean {
+    if (step.kind !== 'link-add' || !isExists(error)) return false;
+    const found = queryLink(this.#socket, step.link.name);
+    return found !== undefined && isWantedLink(step.link, found);
   }
 }

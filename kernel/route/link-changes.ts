@@ -22,3 +22,8 @@ const onlyAtCreation: ReadonlySet<string> = new Set(['peer']);
 export function isOtherLink(wanted: Link, actual: Link): boolean {
   return !satisfies(wanted.detail, actual.detail, { ignore: onlyAtCreation });
 }
+
+/** True when nothing of `actual` has to change to be as `wanted` asks. */
+export function isWantedLink(wanted: Link, actual: Link): boolean {
+  return !isOtherLink(wanted, actual) && Object.keys(linkChanges(wanted, actual)).length === 0;
+}

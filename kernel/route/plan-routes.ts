@@ -93,10 +93,15 @@ function hasGateway(step: RouteStep): boolean {
 /** Keys routes in the order in which the kernel lists them, so that none of one key hides another. */
 export function keyRoutes(routes: readonly Route[]): ReadonlyMap<string, Route> {
   const keyed = new Map<string, Route>();
+  const places = new Map<string, number>();
   for (const route of routes) {
     const key = routeKey(route);
-    let place = 1;
-    while (keyed.has(routeKeyAt(key, place))) place += 1;
+    if (!keyed.has(key)) {
+      keyed.set(key, route);
+      continue;
+    }
+    const place = (places.get(key) ?? 1) + 1;
+    places.set(key, place);
     keyed.set(routeKeyAt(key, place), route);
   }
   return keyed;

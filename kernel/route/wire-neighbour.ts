@@ -3,7 +3,7 @@ import type { IpAddress } from '../../net/address.ts';
 import { Mac } from '../../net/mac.ts';
 import { at, attributeTable } from '../netlink/attribute-table.ts';
 import { type ByteReader, type ByteWriter, DecodeError } from '../netlink/bytes.ts';
-import { bytes, ipAddress, u32 } from '../netlink/codec.ts';
+import { bytes, ipAddress, u16 } from '../netlink/codec.ts';
 import type { FdbEntry, Neighbour, NeighbourState } from './objects.ts';
 import {
   AF_BRIDGE,
@@ -33,7 +33,7 @@ const states = numbered({
 
 export const neighbourMessage = messageOf(
   ndmsg,
-  attributeTable({ NDA_DST: at(1, ipAddress), NDA_LLADDR: at(2, bytes), NDA_MASTER: at(9, u32) }),
+  attributeTable({ NDA_DST: at(1, ipAddress), NDA_LLADDR: at(2, bytes), NDA_VLAN: at(5, u16) }),
 );
 
 /** Body of RTM_NEWNEIGH and RTM_DELNEIGH. */
@@ -77,17 +77,23 @@ export type NeighbourReport =
   | { readonly kind: 'neighbour'; readonly neighbour: Neighbour }
   | { readonly kind: 'fdb'; readonly entry: FdbEntry };
 
-/** Undefined for a family that is not ours, a link without a name, or a row without a MAC. */
+/** `bridge fdb` sets "noarp" beside "permanent": as it prints, the permanent bit decides. */
+function stateOf(bits: number): NeighbourState {
+  if ((bits & states.numberOf('permanent')) !== 0) return 'permanent';
+  return states.nameOf(bits) ?? 'none';
+}
+
+/** Undefined for a family that is not ours, a link without a name, a row without a MAC and a bridge's row of one VLAN. */
 export function readNeighbour(input: ByteReader, names: LinkNames): NeighbourReport | undefined {
   const { header, attributes } = neighbourMessage.read(input);
   const link = names.nameOf(header.index);
   if (link === undefined) return undefined;
   const bytes = attributes.NDA_LLADDR;
   const mac = bytes?.length === 6 ? Mac.fromBytes(bytes) : undefined;
-  const state = states.nameOf(header.state) ?? 'none';
+  const state = stateOf(header.state);
   const address = attributes.NDA_DST;
   if (header.family === AF_BRIDGE) {
-    if (mac === undefined) return undefined;
+    if (mac === undefined || attributes.NDA_VLAN !== undefined) return undefined;
     const self = (header.flags & NTF_SELF) !== 0;
     return { kind: 'fdb', entry: { link, mac, remote: address, self, state } };
   }
