@@ -26,7 +26,7 @@ function inside<T>(netns: Netns | undefined, action: () => T): T {
 }
 
 function failure(operation: string, object: string, cause: unknown): unknown {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
   const errno = errnoOf.get(code);
   return errno === undefined ? cause : new KernelError({ operation, object, errno, cause });
 }
