@@ -140,6 +140,13 @@ class FakeKernel implements FakeRouteDriver {
     return link;
   }
 
+  /** A link that a step only refers to: the driver must find its number first. */
+  #referred(name: string): Link {
+    const link = this.#tables.links.get(name);
+    if (link !== undefined) return link;
+    throw new Refusal(errno.ENODEV, `Cannot find link "${name}": no such device (ENODEV)`);
+  }
+
   readonly #executors: Executors = {
     'link-add': ({ link }) => this.#addLink(link),
     'link-set': ({ link, was }) => {
@@ -157,22 +164,22 @@ class FakeKernel implements FakeRouteDriver {
       this.#tables.ports.set(port.link, { link: port.link, hairpin, isolated, learning });
     },
     'address-add': ({ address }) => {
-      this.#device(address.link);
+      this.#referred(address.link);
       if (this.#tables.addresses.has(addressKey(address))) throw new Refusal(errno.EEXIST);
       this.#tables.addAddress(address);
     },
     'address-delete': ({ address }) => {
-      this.#device(address.link);
+      this.#referred(address.link);
       const found = this.#tables.addresses.get(addressKey(address));
       if (found === undefined) throw new Refusal(errno.EADDRNOTAVAIL, 'ipv4: Address not found');
       this.#tables.deleteAddress(found);
     },
     'neighbour-set': ({ neighbour }) => {
-      this.#device(neighbour.link);
+      this.#referred(neighbour.link);
       this.#tables.setNeighbour(neighbour);
     },
     'neighbour-delete': ({ neighbour }) => {
-      this.#device(neighbour.link);
+      this.#referred(neighbour.link);
       if (!this.#tables.neighbours.delete(neighbourKey(neighbour))) throw new Refusal(errno.ENOENT);
     },
     'fdb-set': ({ entry }) => {
@@ -180,12 +187,12 @@ class FakeKernel implements FakeRouteDriver {
       this.#tables.setFdb(entry);
     },
     'fdb-delete': ({ entry }) => {
-      this.#device(entry.link);
+      this.#referred(entry.link);
       if (!this.#tables.fdb.delete(fdbKey(entry))) throw new Refusal(errno.ENOENT);
     },
     'route-set': ({ route }) => this.#setRoute(route),
     'route-delete': ({ route }) => {
-      for (const { link } of route.hops) if (link !== undefined) this.#device(link);
+      for (const { link } of route.hops) if (link !== undefined) this.#referred(link);
       const place = this.#tables.routes.findIndex((other) => isDeletedBy(route, other));
       if (place < 0) throw new Refusal(errno.ESRCH);
       this.#tables.routes.splice(place, 1);
@@ -200,7 +207,7 @@ class FakeKernel implements FakeRouteDriver {
   };
 
   #bridge(name: string): Link {
-    const bridge = this.#device(name);
+    const bridge = this.#referred(name);
     if (bridge.detail.kind !== 'bridge') throw new Refusal(errno.EOPNOTSUPP);
     return bridge;
   }
@@ -217,7 +224,7 @@ class FakeKernel implements FakeRouteDriver {
     }
     if (link.master !== undefined && link.master !== '') this.#bridge(link.master);
     if (detail.kind === 'vxlan') {
-      if (detail.underlay !== undefined) this.#device(detail.underlay);
+      if (detail.underlay !== undefined) this.#referred(detail.underlay);
       for (const { detail: other } of this.#tables.links.values()) {
         if (other.kind === 'vxlan' && other.vni === detail.vni && other.port === detail.port) {
           throw new Refusal(errno.EEXIST, 'A VXLAN device with the specified VNI already exists');
@@ -243,7 +250,7 @@ class FakeKernel implements FakeRouteDriver {
   }
 
   #checkFdb(entry: FdbEntry): void {
-    const { detail, master } = this.#device(entry.link);
+    const { detail, master } = this.#referred(entry.link);
     if (!entry.self && master === '') throw new Refusal(errno.EOPNOTSUPP);
     if (entry.self && detail.kind === 'vxlan' && entry.remote === undefined) throw new Refusal(errno.EINVAL);
   }
@@ -278,7 +285,7 @@ class FakeKernel implements FakeRouteDriver {
   /** What the kernel checks of a hop when it takes a route. */
   #resolve(hop: NextHop, family: 4 | 6): NextHop {
     const { gateway, onlink = false, weight } = hop;
-    const named = hop.link === undefined ? undefined : this.#device(hop.link);
+    const named = hop.link === undefined ? undefined : this.#referred(hop.link);
     if (named !== undefined && named.up !== true)
       throw new Refusal(errno.ENETDOWN, 'Device for nexthop is not up');
     if (gateway === undefined || onlink) {
