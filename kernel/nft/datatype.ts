@@ -85,8 +85,8 @@ function namedTypeOf(id: number): NamedType | undefined {
 }
 
 /** Register bytes of one value. Throws TypeError when the value does not fit the type. */
-export function fieldBytes(type: Datatype, value: FieldValue): Uint8Array {
-  const info = typeInfo(type);
+export function fieldBytes(type: Datatype, value: FieldValue, order?: 'big'): Uint8Array {
+  const info = order === undefined ? typeInfo(type) : { ...typeInfo(type), order };
   if (typeof value === 'number') {
     if (!Number.isInteger(value) || value < 0 || value >= 2 ** (8 * info.length) || info.length > 4)
       throw mismatch(type, value);
@@ -119,8 +119,8 @@ function numberBytes(value: number, info: TypeInfo): Uint8Array {
   return bytes;
 }
 
-/** The value of exactly the type's bytes. Throws DecodeError when there are too few. */
-export function fieldValue(type: Datatype, bytes: Uint8Array): FieldValue {
+/** The value of the type's bytes. Throws DecodeError when there are too few. `big`: in network order whatever the type's is. */
+export function fieldValue(type: Datatype, bytes: Uint8Array, order?: 'big'): FieldValue {
   const info = typeInfo(type);
   if (bytes.length < info.length)
     throw new DecodeError(`Cannot read ${typeName(type)} from ${bytes.length} bytes`);
@@ -140,7 +140,7 @@ export function fieldValue(type: Datatype, bytes: Uint8Array): FieldValue {
     case 'inet_service':
     case 'mark':
     case 'ct_state': {
-      const ordered = info.order === 'big' ? own : Uint8Array.from(own).reverse();
+      const ordered = (order ?? info.order) === 'big' ? own : Uint8Array.from(own).reverse();
       return ordered.reduce((sum, byte) => sum * 256 + byte, 0);
     }
     default:

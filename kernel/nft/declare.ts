@@ -1,6 +1,6 @@
 // Tables, chains, rules, sets and maps declared the way an operator writes them for `nft -f`. Mistakes throw TypeError or
 // RangeError here, before the kernel sees them.
-import type { Datatype, FieldValue } from './datatype.ts';
+import { type Datatype, type FieldValue, typeInfo, typeName } from './datatype.ts';
 import type { KeyPart } from './interval.ts';
 import type { Chain, ChainBase, Counter, Rule, Table, TableId } from './objects.ts';
 import type { Statement } from './selector.ts';
@@ -143,6 +143,11 @@ function makeSet(name: string, type: SetType, declaration: SetDeclaration): NftS
   const { size, timeout, elements = [] } = declaration;
   const wanted = new Set(declaration.flags);
   if (timeout !== undefined || elements.some((one) => one.timeout !== undefined)) wanted.add('timeout');
+  // A rule would have to turn the value round before it looks (byteorder); nothing of ours needs that.
+  if (wanted.has('interval') && type.key.some((one) => typeInfo(one).order === 'host'))
+    throw new TypeError(
+      `Cannot declare set "${name}": intervals of ${type.key.map(typeName).join(' . ')} are not supported`,
+    );
   const fieldCount =
     type.key.length + (type.data === undefined || type.data === 'verdict' ? 0 : type.data.length);
   if (declaration.typeof !== undefined && declaration.typeof.length !== fieldCount)

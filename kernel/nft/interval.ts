@@ -46,10 +46,7 @@ export function prefixBetween(first: IpAddress, last: IpAddress): Prefix | undef
 
 /** The value's bytes, most significant first, so that they compare as the values do. */
 export function orderedBytes(type: Datatype, value: FieldValue): Uint8Array {
-  const bytes = fieldBytes(type, value);
-  return typeof value === 'number' && type !== 'inet_proto' && type !== 'inet_service'
-    ? Uint8Array.from(bytes).reverse()
-    : bytes;
+  return fieldBytes(type, value, 'big');
 }
 
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
