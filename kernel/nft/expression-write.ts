@@ -6,6 +6,7 @@ import type { Codec } from '../netlink/codec.ts';
 import * as attribute from './expression-attributes.ts';
 import {
   comparisons,
+  defaultLevel,
   directions,
   dynsetOps,
   fibBits,
@@ -189,7 +190,9 @@ const writers: Writers = {
       NFTA_LOG_PREFIX: e.prefix,
       NFTA_LOG_SNAPLEN: e.snaplen,
       NFTA_LOG_QTHRESHOLD: e.threshold,
-      NFTA_LOG_LEVEL: e.level === undefined ? undefined : logLevels.indexOf(e.level),
+      // The kernel takes the default when none is given, and never reports it.
+      NFTA_LOG_LEVEL:
+        e.level === undefined || e.level === defaultLevel ? undefined : logLevels.indexOf(e.level),
       NFTA_LOG_FLAGS: e.flags,
     }),
   limit: (e) =>
