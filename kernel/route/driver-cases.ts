@@ -1,5 +1,5 @@
 // What every rtnetlink driver must do, as data: states to go through, disturbances to heal and refusals, with what an operator
-// sees afterwards. The tests of the fake and of the real kernel run the same cases.
+// sees afterwards. The tests of the fake and of the real kernel run the same cases. Long because it is one table.
 import { IpAddress } from '../../net/address.ts';
 import { Mac } from '../../net/mac.ts';
 import { Prefix } from '../../net/prefix.ts';
