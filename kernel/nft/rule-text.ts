@@ -289,6 +289,7 @@ class RuleReader {
         return `redirect${this.#ports(e)}${flagsText(e.flags)}`;
       case 'reject':
         if (e.type === 'tcp reset') this.#forget('transport');
+        if (e.type === 'icmp') this.#forget('network');
         return rejectText(e, { family: this.#family, network: this.#protocols.network });
       case 'log':
         return logText(e);
