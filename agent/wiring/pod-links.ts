@@ -30,6 +30,8 @@ export function requireBridge(name: string, { route }: Host): Link {
 
 /** Makes everything or, when something fails, nothing. Throws CniError when the interface is there already, KernelError. */
 export function attachPod(plan: PodPlan, { host, pod }: { readonly host: Host; readonly pod: Netns }): void {
+  // Asked first: to the driver an equal link that is there already is success.
+  if (host.route.link(plan.hostLink) !== undefined) throw existing(plan, host);
   const [made, port] = host.route.apply(hostSteps(plan, pod));
   if (made?.error !== undefined) throw isExists(made.error) ? existing(plan, host) : made.error;
   try {
