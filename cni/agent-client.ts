@@ -1,7 +1,7 @@
 // Hands a call to the agent's unix socket. It decides nothing about the call, and loads little: it is on the way of every pod.
-import { type UnixRequestError, unixRequest } from '../runtime/unix-request.ts';
 import { withCanonicalKeys } from './canonical-keys.ts';
 import type { PluginInput } from './request.ts';
+import { postToSocket } from './socket-post.ts';
 
 export interface AgentAnswer {
   readonly exitCode: 0 | 1;
@@ -12,7 +12,7 @@ export interface AgentAnswer {
 export type AgentOutcome =
   | { readonly kind: 'answered'; readonly answer: AgentAnswer }
   | { readonly kind: 'absent' }
-  | { readonly kind: 'failed'; readonly error: Error };
+  | { readonly kind: 'failed'; readonly detail: string };
 
 /** Milliseconds; runtimes wait for minutes, but a pod's start is retried. */
 export const agentDeadline = 20_000;
@@ -44,32 +44,35 @@ export function cniVariables(env: PluginInput['env']): Readonly<Record<string, s
   );
 }
 
-export async function askAgent(input: PluginInput, deadline = agentDeadline): Promise<AgentOutcome> {
-  try {
-    const { body } = await unixRequest({
-      socketPath: agentSocketPath(input.stdin),
-      path: '/cni',
-      body: { env: cniVariables(input.env), stdin: input.stdin },
-      timeoutMs: deadline,
-    });
-    return isAnswer(body) ? { kind: 'answered', answer: body } : { kind: 'absent' };
-  } catch (error) {
-    // unixRequest rejects with nothing else unless it is given a signal.
-    return outcomeOf(error as UnixRequestError);
+/** Never rejects. */
+export async function askAgent(input: PluginInput, timeoutMs = agentDeadline): Promise<AgentOutcome> {
+  const outcome = await postToSocket({
+    socketPath: agentSocketPath(input.stdin),
+    path: '/cni',
+    body: JSON.stringify({ env: cniVariables(input.env), stdin: input.stdin }),
+    timeoutMs,
+  });
+  switch (outcome.kind) {
+    case 'answered': {
+      const answer = outcome.status === 200 ? readAnswer(outcome.body) : undefined;
+      return answer === undefined ? { kind: 'absent' } : { kind: 'answered', answer };
+    }
+    case 'absent':
+      return { kind: 'absent' };
+    case 'denied':
+    case 'timeout':
+      return { kind: 'failed', detail: outcome.detail };
+    default:
+      return outcome satisfies never;
   }
 }
 
-function outcomeOf(error: UnixRequestError): AgentOutcome {
-  switch (error.kind) {
-    case 'timeout':
-    case 'denied':
-      return { kind: 'failed', error };
-    case 'not-running':
-    case 'broken':
-    case 'status':
-      return { kind: 'absent' };
-    default:
-      return { kind: 'failed', error };
+function readAnswer(text: string): AgentAnswer | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    return isAnswer(body) ? body : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -22,10 +22,6 @@ export async function runInProcess(input: PluginInput): Promise<PluginOutput> {
 }
 
 /** The agent is there, but did not do it. */
-export function agentFailed(error: Error, stdin: string): PluginOutput {
-  const refusal = new CniError(cniCodes.tryAgainLater, 'The agent did not answer', {
-    details: error.message,
-    cause: error,
-  });
-  return failedOutput(refusal, stdin);
+export function agentFailed(details: string, stdin: string): PluginOutput {
+  return failedOutput(new CniError(cniCodes.tryAgainLater, 'The agent did not answer', { details }), stdin);
 }

@@ -55,7 +55,7 @@ async function answer(): Promise<PluginOutput> {
   if (outcome.kind === 'answered') return outcome.answer;
   // Loaded only now: it is most of the program.
   const { agentFailed, runInProcess } = await import('./in-process.ts');
-  return outcome.kind === 'failed' ? agentFailed(outcome.error, stdin) : await runInProcess({ env, stdin });
+  return outcome.kind === 'failed' ? agentFailed(outcome.detail, stdin) : await runInProcess({ env, stdin });
 }
 
 try {
