@@ -5,6 +5,7 @@ const form = /^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/;
 export class Mac {
   /** Six bytes. Not to be written to. */
   readonly bytes: Uint8Array;
+  #text: string | undefined;
 
   private constructor(bytes: Uint8Array) {
     this.bytes = bytes;
@@ -53,7 +54,8 @@ export class Mac {
   }
 
   toString(): string {
-    return Array.from(this.bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+    this.#text ??= Array.from(this.bytes, (byte) => byte.toString(16).padStart(2, '0')).join(':');
+    return this.#text;
   }
 
   toJSON(): string {

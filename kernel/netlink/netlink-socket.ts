@@ -163,27 +163,29 @@ export class NetlinkSocket implements Disposable {
   ): void {
     libc.send(this.#fd, this.#out.bytes());
     const last = batch.count - 1;
+    let lost = false;
     for (;;) {
-      let done = false;
       try {
-        for (const reply of this.#receiveReplies(true)) {
+        const replies = this.#receiveReplies(!lost);
+        for (const reply of replies) {
           const index = (reply.sequence - batch.base) >>> 0;
           if (reply.kind !== 'error' || index > last) continue;
           const request = requests[batch.first + index];
           if (reply.errno !== 0 && request !== undefined)
             batch.results[batch.first + index] = refusal(request, reply);
-          if (index === last) done = true;
+          if (index === last && !lost) return;
         }
+        if (lost && replies.length === 0) break;
       } catch (error) {
         if (!(error instanceof KernelError) || error.errno !== ENOBUFS) throw error;
-        // Some answers were lost: none of this batch's successes is certain.
-        for (let i = 0; i <= last; i++) {
-          const request = requests[batch.first + i];
-          if (request !== undefined) batch.results[batch.first + i] ??= refusal(request, { errno: ENOBUFS });
-        }
-        return;
+        // The kernel says this first; the answers that fitted are still queued.
+        lost = true;
       }
-      if (done) return;
+    }
+    // Some answers are missing: what has none may have succeeded or not.
+    for (let i = 0; i <= last; i++) {
+      const request = requests[batch.first + i];
+      if (request !== undefined) batch.results[batch.first + i] ??= refusal(request, { errno: ENOBUFS });
     }
   }
 

@@ -37,6 +37,22 @@ export function satisfies(wanted: unknown, actual: unknown, comparison: Comparis
   return true;
 }
 
+/**
+ * The same comparison, which remembers pairs that were equal. Objects do not change, and both the desired state and the mirror
+ * keep those that did not: then a plan over thousands of objects is thousands of look-ups.
+ */
+export function remembering<T extends object>(
+  equal: (wanted: T, actual: T) => boolean,
+): (wanted: T, actual: T) => boolean {
+  const known = new WeakMap<T, T>();
+  return (wanted, actual) => {
+    if (known.get(wanted) === actual) return true;
+    const isEqual = equal(wanted, actual);
+    if (isEqual) known.set(wanted, actual);
+    return isEqual;
+  };
+}
+
 function hasEquals(value: object): value is { equals(other: unknown): boolean } {
   return 'equals' in value && typeof value.equals === 'function';
 }

@@ -7,10 +7,10 @@ import type { NetlinkRequest } from '../netlink/message.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import type { Netns } from '../netns.ts';
 import { createTun } from './create-tun.ts';
-import { isWantedLink } from './link-changes.ts';
+import { isWantedLink, lateOptions } from './link-changes.ts';
 import type { Link, Route, RouteState } from './objects.ts';
 import { readRouteState } from './read-state.ts';
-import { linkRequest, routeQueryRequest, stepRequest } from './requests.ts';
+import { linkRequest, routeQueryRequest, type StepRequest, stepRequest } from './requests.ts';
 import type { LinkIndexes } from './rtnetlink.ts';
 import type { RouteDriver, RouteStep, StepResult } from './step.ts';
 import { explained, isAlreadySo } from './step-outcome.ts';
@@ -131,58 +131,58 @@ class StepBatches implements LinkIndexes {
 
   #take(step: RouteStep, place: number): void {
     try {
-      if (step.kind === 'link-add' && step.link.detail.kind === 'tun') {
-        this.#flush();
-        this.#makeTun(step, place);
-        return;
-      }
-      const request = stepRequest(step);
-      // Encoded here, where a fault is this step's alone; it may send the batch so far to learn a link's number.
-      this.#scratch.truncate();
-      request.write(this.#scratch, this);
-      const body = Buffer.from(this.#scratch.bytes());
-      const { type, flags, operation } = request;
-      this.#waiting.push({
-        step,
-        place,
-        request: {
-          type,
-          flags,
-          operation,
-          body: (out) => out.raw(body),
-          get object() {
-            return request.object;
-          },
-        },
-      });
-      if (step.kind === 'link-add' || step.kind === 'link-delete') {
-        this.#unsettled.add(step.link.name);
-        // A veth's peer comes and goes with it.
-        if (step.link.detail.kind === 'veth' && step.link.detail.peer !== undefined)
-          this.#unsettled.add(step.link.detail.peer.name);
-      }
+      if (step.kind === 'link-add') this.#addLink(step, place);
+      else this.#enqueue({ step, place, request: stepRequest(step) });
+      if (step.kind === 'link-delete') this.#unsettled.add(step.link.name);
     } catch (error) {
       this.#settle(step, { place, error });
     }
   }
 
-  #makeTun(step: Extract<RouteStep, { kind: 'link-add' }>, place: number): void {
-    const { link } = step;
-    createTun(link.name, this.#netns);
-    this.#settle(step, { place, error: undefined });
-    const { detail, name } = link;
-    // The ioctl makes a bare device; the rest is an ordinary change, whose fault is this step's.
-    const rest = stepRequest({
-      kind: 'link-set',
-      link,
-      was: { detail, name, up: false, master: '', alias: '' },
-    });
+  /** Encodes here, where a fault is this step's alone; that may send the batch so far to learn a link's number. */
+  #enqueue(entry: { readonly step: RouteStep; readonly place: number; readonly request: StepRequest }): void {
+    const { step, place, request } = entry;
     this.#scratch.truncate();
-    rest.write(this.#scratch, this);
+    request.write(this.#scratch, this);
     const body = Buffer.from(this.#scratch.bytes());
-    const { type, flags, operation } = rest;
-    const request = { type, flags, operation, object: rest.object, body: (out: ByteWriter) => out.raw(body) };
-    this.#waiting.push({ step, place, request });
+    const { type, flags, operation } = request;
+    this.#waiting.push({
+      step,
+      place,
+      request: {
+        type,
+        flags,
+        operation,
+        body: (out) => out.raw(body),
+        get object() {
+          return request.object;
+        },
+      },
+    });
+  }
+
+  #addLink(step: Extract<RouteStep, { kind: 'link-add' }>, place: number): void {
+    const { link } = step;
+    const { detail, name } = link;
+    if (detail.kind === 'tun') {
+      this.#flush();
+      createTun(name, this.#netns);
+      // The ioctl makes a bare device; all else is set afterwards.
+      const bare: Link = { name, detail, up: false, master: '', alias: '' };
+      this.#enqueue({ step, place, request: stepRequest({ kind: 'link-set', link, was: bare }) });
+      return;
+    }
+    this.#enqueue({ step, place, request: stepRequest(step) });
+    const late: Link = { name, detail, ...lateOptions(link) };
+    if (Object.keys(lateOptions(link)).length > 0)
+      this.#enqueue({
+        step,
+        place,
+        request: stepRequest({ kind: 'link-set', link: late, was: { name, detail } }),
+      });
+    this.#unsettled.add(name);
+    // A veth's peer comes with it.
+    if (detail.kind === 'veth' && detail.peer !== undefined) this.#unsettled.add(detail.peer.name);
   }
 
   #flush(): void {
@@ -203,8 +203,10 @@ class StepBatches implements LinkIndexes {
     });
   }
 
+  /** A step may take several requests: the first error is the step's. */
   #settle(step: RouteStep, outcome: { readonly place: number; readonly error: unknown }): void {
     const { place, error } = outcome;
+    if (this.#results[place]?.error !== undefined) return;
     const isSo = error === undefined || isAlreadySo(step, error) || this.#isThere(step, error);
     if (isSo) this.#results[place] = { step };
     else this.#results[place] = { step, error: explained(step, error) };

@@ -105,6 +105,7 @@ export class FakeTables {
     const next = { ...link, ...changes };
     this.links.set(link.name, { ...next, running: next.up ?? false });
     if (changes.master !== undefined) this.#joined(link.name, changes.master);
+    if (changes.mac !== undefined) deleteWhere(this.neighbours, (neighbour) => neighbour.link === link.name);
     if (changes.up === true) for (const address of this.#addressesOn(link.name)) this.#addConnected(address);
     if (changes.up === false) this.#drain(link.name);
   }

@@ -2,10 +2,10 @@
 // one (driver.suite.ts). Time, packets and link-local addresses it does not have.
 import { constants } from 'node:os';
 import type { IpAddress } from '../../net/address.ts';
-import { Prefix } from '../../net/prefix.ts';
 import { KernelError } from '../kernel-error.ts';
-import { satisfies } from './difference.ts';
 import type { RouteAccess } from './driver.ts';
+import { Refusal } from './fake-refusal.ts';
+import { deleteRoute, referredLink, setRoute, wayTo } from './fake-routes.ts';
 import { FakeTables } from './fake-tables.ts';
 import { isWantedLink, linkChanges } from './link-changes.ts';
 import {
@@ -13,11 +13,9 @@ import {
   type FdbEntry,
   fdbKey,
   type Link,
-  type NextHop,
   neighbourKey,
   type Route,
   type RouteState,
-  routeKey,
   routeState,
   ruleKey,
 } from './objects.ts';
@@ -48,18 +46,6 @@ export function createFakeRouteDriver(
 type StepOf<K extends RouteStep['kind']> = Extract<RouteStep, { readonly kind: K }>;
 type Executors = { readonly [K in RouteStep['kind']]: (step: StepOf<K>) => void };
 
-/** Thrown inside and made a KernelError of the step at the edge. */
-class Refusal extends Error {
-  readonly errno: number;
-  readonly words: string | undefined;
-
-  constructor(errno: number, words?: string) {
-    super(words ?? `errno ${errno}`);
-    this.errno = errno;
-    this.words = words;
-  }
-}
-
 const { errno } = constants;
 const loopback: Link = { name: 'lo', detail: { kind: 'other', type: '' }, mtu: 65_536, up: true };
 
@@ -88,16 +74,7 @@ class FakeKernel implements FakeRouteDriver {
   }
 
   routeTo(address: IpAddress): Route | undefined {
-    const best = this.#lookUp(address);
-    const hop = best?.hops[0];
-    if (best === undefined || hop === undefined) return undefined;
-    const source = best.source ?? this.#sourceOn(hop.link, address);
-    return {
-      ...best,
-      destination: Prefix.host(address),
-      hops: [{ gateway: hop.gateway, link: hop.link }],
-      source,
-    };
+    return wayTo(this.#tables, address);
   }
 
   fail(picks: (step: RouteStep) => boolean, code: keyof typeof errno = 'EIO'): () => void {
@@ -140,6 +117,10 @@ class FakeKernel implements FakeRouteDriver {
     return link;
   }
 
+  #referred(name: string): Link {
+    return referredLink(this.#tables, name);
+  }
+
   readonly #executors: Executors = {
     'link-add': ({ link }) => this.#addLink(link),
     'link-set': ({ link, was }) => {
@@ -157,22 +138,22 @@ class FakeKernel implements FakeRouteDriver {
       this.#tables.ports.set(port.link, { link: port.link, hairpin, isolated, learning });
     },
     'address-add': ({ address }) => {
-      this.#device(address.link);
+      this.#referred(address.link);
       if (this.#tables.addresses.has(addressKey(address))) throw new Refusal(errno.EEXIST);
       this.#tables.addAddress(address);
     },
     'address-delete': ({ address }) => {
-      this.#device(address.link);
+      this.#referred(address.link);
       const found = this.#tables.addresses.get(addressKey(address));
       if (found === undefined) throw new Refusal(errno.EADDRNOTAVAIL, 'ipv4: Address not found');
       this.#tables.deleteAddress(found);
     },
     'neighbour-set': ({ neighbour }) => {
-      this.#device(neighbour.link);
+      this.#referred(neighbour.link);
       this.#tables.setNeighbour(neighbour);
     },
     'neighbour-delete': ({ neighbour }) => {
-      this.#device(neighbour.link);
+      this.#referred(neighbour.link);
       if (!this.#tables.neighbours.delete(neighbourKey(neighbour))) throw new Refusal(errno.ENOENT);
     },
     'fdb-set': ({ entry }) => {
@@ -180,16 +161,11 @@ class FakeKernel implements FakeRouteDriver {
       this.#tables.setFdb(entry);
     },
     'fdb-delete': ({ entry }) => {
-      this.#device(entry.link);
+      this.#referred(entry.link);
       if (!this.#tables.fdb.delete(fdbKey(entry))) throw new Refusal(errno.ENOENT);
     },
-    'route-set': ({ route }) => this.#setRoute(route),
-    'route-delete': ({ route }) => {
-      for (const { link } of route.hops) if (link !== undefined) this.#device(link);
-      const place = this.#tables.routes.findIndex((other) => isDeletedBy(route, other));
-      if (place < 0) throw new Refusal(errno.ESRCH);
-      this.#tables.routes.splice(place, 1);
-    },
+    'route-set': ({ route }) => setRoute(this.#tables, route),
+    'route-delete': ({ route }) => deleteRoute(this.#tables, route),
     'rule-add': ({ rule }) => {
       if (this.#tables.rules.has(ruleKey(rule))) throw new Refusal(errno.EEXIST);
       this.#tables.addRule(rule);
@@ -200,7 +176,7 @@ class FakeKernel implements FakeRouteDriver {
   };
 
   #bridge(name: string): Link {
-    const bridge = this.#device(name);
+    const bridge = this.#referred(name);
     if (bridge.detail.kind !== 'bridge') throw new Refusal(errno.EOPNOTSUPP);
     return bridge;
   }
@@ -217,7 +193,7 @@ class FakeKernel implements FakeRouteDriver {
     }
     if (link.master !== undefined && link.master !== '') this.#bridge(link.master);
     if (detail.kind === 'vxlan') {
-      if (detail.underlay !== undefined) this.#device(detail.underlay);
+      if (detail.underlay !== undefined) this.#referred(detail.underlay);
       for (const { detail: other } of this.#tables.links.values()) {
         if (other.kind === 'vxlan' && other.vni === detail.vni && other.port === detail.port) {
           throw new Refusal(errno.EEXIST, 'A VXLAN device with the specified VNI already exists');
@@ -243,87 +219,8 @@ class FakeKernel implements FakeRouteDriver {
   }
 
   #checkFdb(entry: FdbEntry): void {
-    const { detail, master } = this.#device(entry.link);
+    const { detail, master } = this.#referred(entry.link);
     if (!entry.self && master === '') throw new Refusal(errno.EOPNOTSUPP);
     if (entry.self && detail.kind === 'vxlan' && entry.remote === undefined) throw new Refusal(errno.EINVAL);
   }
-
-  #setRoute(route: Route): void {
-    const { family } = route.destination;
-    const hops = route.hops.map((hop) => this.#resolve(hop, family));
-    const { source } = route;
-    if (
-      source !== undefined &&
-      ![...this.#tables.addresses.values()].some(({ prefix }) => prefix.address.equals(source))
-    ) {
-      throw new Refusal(errno.EINVAL, 'Invalid prefsrc address');
-    }
-    const isDirect =
-      family === 4 && route.type === 'unicast' && hops.every(({ gateway }) => gateway === undefined);
-    const next: Route = {
-      ...route,
-      destination: route.destination.network(),
-      priority: family === 6 && route.priority === 0 ? 1024 : route.priority,
-      scope: family === 4 ? (route.scope ?? (isDirect && hops.length > 0 ? 'link' : 'global')) : undefined,
-      hops: hops.length > 1 ? hops.map((hop) => ({ ...hop, weight: hop.weight ?? 1 })) : hops,
-      mtu: route.mtu ?? 0,
-      advmss: route.advmss ?? 0,
-    };
-    const key = routeKey(next);
-    const place = this.#tables.routes.findIndex((other) => routeKey(other) === key);
-    if (place < 0) this.#tables.routes.push(next);
-    else this.#tables.routes[place] = next;
-  }
-
-  /** What the kernel checks of a hop when it takes a route. */
-  #resolve(hop: NextHop, family: 4 | 6): NextHop {
-    const { gateway, onlink = false, weight } = hop;
-    const named = hop.link === undefined ? undefined : this.#device(hop.link);
-    if (named !== undefined && named.up !== true)
-      throw new Refusal(errno.ENETDOWN, 'Device for nexthop is not up');
-    if (gateway === undefined || onlink) {
-      if (named === undefined) {
-        throw onlink
-          ? new Refusal(errno.EINVAL, 'Nexthop device required for onlink')
-          : new Refusal(errno.ENODEV);
-      }
-      return { gateway, link: named.name, onlink, ...(weight !== undefined && { weight }) };
-    }
-    const way = this.#lookUp(gateway, named?.name);
-    const isReached = way?.type === 'unicast' && way.hops.some((next) => next.gateway === undefined);
-    if (way === undefined || !isReached) {
-      if (family === 6) throw new Refusal(errno.EHOSTUNREACH);
-      throw new Refusal(errno.ENETUNREACH, 'Nexthop has invalid gateway');
-    }
-    const link = named?.name ?? way.hops[0]?.link;
-    return { gateway, link, onlink, ...(weight !== undefined && { weight }) };
-  }
-
-  /** The longest prefix in the tables local, main and default, by metric among equals. */
-  #lookUp(address: IpAddress, link?: string): Route | undefined {
-    for (const table of [255, 254, 253]) {
-      const found = this.#tables.routes
-        .filter((route) => route.table === table && route.destination.contains(address))
-        .filter((route) => link === undefined || route.hops.some((hop) => hop.link === link))
-        .sort((a, b) => b.destination.length - a.destination.length || a.priority - b.priority);
-      if (found[0] !== undefined) return found[0];
-    }
-    return undefined;
-  }
-
-  #sourceOn(link: string | undefined, to: IpAddress): IpAddress | undefined {
-    const own = [...this.#tables.addresses.values()].filter(({ prefix }) => prefix.family === to.family);
-    const found = own.find((address) => address.link === link && address.prefix.contains(to));
-    return (found ?? own.find((address) => address.link === link) ?? own[0])?.prefix.address;
-  }
-}
-
-/** RTM_DELROUTE matches destination, table, metric, type, protocol and what it says of the hops. */
-function isDeletedBy(route: Route, other: Route): boolean {
-  return (
-    routeKey(route) === routeKey(other) &&
-    route.type === other.type &&
-    route.protocol === other.protocol &&
-    satisfies(route.hops, other.hops, { ignore: new Set(['weight', 'onlink']) })
-  );
 }

@@ -15,6 +15,17 @@ export function linkChanges(link: Link, was: Partial<Link>): Partial<Link> {
   };
 }
 
+/**
+ * What must be set once more after a link was made: the kernel takes no alias when it makes one, and a bridge forgets the MTU
+ * that it was made with when a port leaves (only one that was set afterwards counts as wanted). Empty if there is nothing.
+ */
+export function lateOptions(link: Link): Partial<Link> {
+  return {
+    ...(link.alias !== undefined && link.alias !== '' && { alias: link.alias }),
+    ...(link.detail.kind === 'bridge' && link.mtu !== undefined && { mtu: link.mtu }),
+  };
+}
+
 /** The peer is only a wish for the moment of creation. */
 const onlyAtCreation: ReadonlySet<string> = new Set(['peer']);
 

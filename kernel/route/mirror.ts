@@ -1,11 +1,11 @@
 // The actual rtnetlink state of a namespace, kept up to date from one reading and the notifications since. Not a cache that
 // may be stale: `state()` takes in what is queued first, and what the kernel does without telling is read again.
 
-import { NLM_F_REPLACE } from '../netlink/message.ts';
 import { NETLINK_ROUTE, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import type { Netns } from '../netns.ts';
 import type { Poller } from '../poller.ts';
 import { LayeredMap } from './layered-map.ts';
+import { takeRoute } from './mirror-routes.ts';
 import {
   addressKey,
   type BridgePort,
@@ -20,12 +20,9 @@ import {
   type Route,
   type RouteState,
   type Rule,
-  routeKey,
-  routeKeyAt,
   ruleKey,
 } from './objects.ts';
 import { hasOneRow } from './plan.ts';
-import { isSameRoute } from './plan-routes.ts';
 import { KnownLinks, readLinkNames, readRouteState, readRoutes } from './read-state.ts';
 import { type RouteChange, type RouteWatch, watchRoutes } from './watch.ts';
 
@@ -70,7 +67,10 @@ export class RouteMirror implements Disposable {
     }
   }
 
-  /** The state of this moment, with everything that this process has changed. It does not change afterwards. */
+  /**
+   * The state of this moment, with everything that this process has changed but IPv6 addresses: of those the kernel tells a
+   * moment later, from a work queue. It does not change afterwards.
+   */
   state(): RouteState {
     this.#watch.drain();
     if (this.#allStale) this.#readAll();
@@ -187,9 +187,10 @@ export class RouteMirror implements Disposable {
     if (this.#usesLink(name)) this.#routesStale = true;
   }
 
+  /** IPv6 tells of every route that it drops. */
   #usesLink(name: string): boolean {
-    for (const route of this.#routes.snapshot().values()) {
-      if (route.hops.some((hop) => hop.link === name)) return true;
+    for (const { destination, hops } of this.#routes.snapshot().values()) {
+      if (destination.family === 4 && hops.some((hop) => hop.link === name)) return true;
     }
     return false;
   }
@@ -200,6 +201,7 @@ export class RouteMirror implements Disposable {
 
   #takeFdb(change: Extract<RouteChange, { kind: 'fdb' }>): void {
     const { object: entry, op } = change;
+    const { self } = entry;
     const key = fdbKey(entry);
     if (hasOneRow(entry)) {
       const row = rowKey(entry);
@@ -210,26 +212,17 @@ export class RouteMirror implements Disposable {
       } else if (before === key) this.#rows.delete(row);
     }
     put(this.#fdb, key, change);
+    if (op === 'delete' && !self) this.#forgetPortRow(entry);
   }
 
-  /** Where routes share a key the kernel's order counts, which a notification does not tell. */
+  /** When a port leaves, the kernel says that its rows are deleted from the bridge, not from which port. */
+  #forgetPortRow(entry: FdbEntry): void {
+    if (this.#links.get(entry.link)?.detail.kind !== 'bridge') return;
+    for (const link of this.#links.snapshot().keys()) this.#fdb.delete(fdbKey({ ...entry, link }));
+  }
+
   #takeRoute(change: Extract<RouteChange, { kind: 'route' }>): void {
-    const { object: route, op, flags } = change;
-    const key = routeKey(route);
-    const before = this.#routes.get(key);
-    const isMany = route.hops.length > 1 || (before?.hops.length ?? 0) > 1;
-    const isShared = this.#routes.has(routeKeyAt(key, 2));
-    if (isShared || (isMany && route.destination.family === 6)) {
-      this.#routesStale = true;
-    } else if (op === 'delete') {
-      if (before === undefined) return;
-      if (isSameRoute(route, before)) this.#routes.delete(key);
-      else this.#routesStale = true;
-    } else if (before === undefined || (flags & NLM_F_REPLACE) !== 0 || isSameRoute(route, before)) {
-      this.#routes.set(key, route);
-    } else {
-      this.#routesStale = true;
-    }
+    if (!takeRoute(this.#routes, change)) this.#routesStale = true;
   }
 }
 

@@ -25,7 +25,8 @@ export function planAddresses(desired: RouteState, left: RouteState, scope: Rout
     .map(([, address]) => address)
     .filter((address) => scope.addressesOn.has(address.link) && !isKernelsOwn(address));
   const wanted = [...desired.addresses.values()];
-  const first = [...remade, ...unwanted.filter((address) => mustGoFirst(address, wanted))];
+  const inUse = linksInUse(desired);
+  const first = [...remade, ...unwanted.filter((address) => mustGoFirst(address, { wanted, inUse }))];
   const remaining = filtered(
     left.addresses,
     (address) => !first.some((deleted) => takesAlong(deleted, address)),
@@ -51,15 +52,30 @@ function isKernelsOwn({ prefix }: InterfaceAddress): boolean {
   return prefix.family === 6 && prefix.address.isLinkLocal;
 }
 
+/** Links that wanted IPv4 routes and neighbours are on. */
+function linksInUse(desired: RouteState): ReadonlySet<string> {
+  const links = new Set<string>();
+  for (const { link, address } of desired.neighbours.values()) if (address.family === 4) links.add(link);
+  for (const { destination, hops } of desired.routes.values()) {
+    if (destination.family === 6) continue;
+    for (const { link } of hops) if (link !== undefined) links.add(link);
+  }
+  return links;
+}
+
 /**
  * Others are deleted after what replaces them is there. But with a primary IPv4 address its secondaries of the same network
  * go, so it must go before they come; and when no wanted address stays on the link, routes that are set before would be
  * flushed with the last one.
  */
-function mustGoFirst(address: InterfaceAddress, wanted: readonly InterfaceAddress[]): boolean {
+function mustGoFirst(
+  address: InterfaceAddress,
+  desired: { readonly wanted: readonly InterfaceAddress[]; readonly inUse: ReadonlySet<string> },
+): boolean {
   if (address.prefix.family === 6) return false;
-  const beside = wanted.filter(({ link, prefix }) => link === address.link && prefix.family === 4);
-  return beside.length === 0 || beside.some((other) => isSameNetwork(address, other));
+  const beside = desired.wanted.filter(({ link, prefix }) => link === address.link && prefix.family === 4);
+  if (beside.length === 0) return desired.inUse.has(address.link);
+  return beside.some((other) => isSameNetwork(address, other));
 }
 
 function isSameNetwork(a: InterfaceAddress, b: InterfaceAddress): boolean {

@@ -47,7 +47,12 @@ export function planLinks(desired: RouteState, actual: RouteState, scope: RouteS
     deleteLast: unwanted
       .filter((link) => !gone.has(link.name))
       .map((link) => ({ kind: 'link-delete', link })),
-    left: remains(actual, { gone, drained: drainedLinks(desired, actual), moved: movedPorts(set) }),
+    left: remains(actual, {
+      gone,
+      drained: drainedLinks(desired, actual),
+      moved: linksWith('master', set),
+      readdressed: linksWith('mac', set),
+    }),
   };
 }
 
@@ -114,10 +119,12 @@ function drainedLinks(desired: RouteState, actual: RouteState): ReadonlySet<stri
   return drained;
 }
 
-/** A port that changes its bridge starts there with the bridge's defaults. */
-function movedPorts(set: readonly { readonly link: Link; readonly was: Link }[]): ReadonlySet<string> {
+function linksWith(
+  option: keyof Link,
+  set: readonly { readonly link: Link; readonly was: Link }[],
+): ReadonlySet<string> {
   return new Set(
-    set.filter(({ link, was }) => 'master' in linkChanges(link, was)).map(({ link }) => link.name),
+    set.filter(({ link, was }) => option in linkChanges(link, was)).map(({ link }) => link.name),
   );
 }
 
@@ -145,11 +152,14 @@ function remains(
   lost: {
     readonly gone: ReadonlySet<string>;
     readonly drained: ReadonlySet<string>;
+    /** A port that changes its bridge starts there with the bridge's defaults. */
     readonly moved: ReadonlySet<string>;
+    /** A link that gets another MAC loses its neighbours, permanent ones too (neigh_changeaddr). */
+    readonly readdressed: ReadonlySet<string>;
   },
 ): RouteState {
-  const { gone, drained, moved } = lost;
-  if (gone.size === 0 && drained.size === 0 && moved.size === 0) return state;
+  const { gone, drained, moved, readdressed } = lost;
+  if (gone.size + drained.size + moved.size + readdressed.size === 0) return state;
   const isPortLost = (port: BridgePort): boolean => {
     const master = state.links.get(port.link)?.master;
     return gone.has(port.link) || moved.has(port.link) || (master !== undefined && gone.has(master));
@@ -162,7 +172,10 @@ function remains(
       state.addresses,
       ({ link, prefix }) => !gone.has(link) && (prefix.family === 4 || !drained.has(link)),
     ),
-    neighbours: filtered(state.neighbours, ({ link }) => !gone.has(link) && !drained.has(link)),
+    neighbours: filtered(
+      state.neighbours,
+      ({ link }) => !gone.has(link) && !drained.has(link) && !readdressed.has(link),
+    ),
     fdb: filtered(state.fdb, ({ link, self }) => !gone.has(link) && (self || !moved.has(link))),
     routes: withoutHops(state.routes, new Set([...gone, ...drained])),
     rules: state.rules,

@@ -1,6 +1,6 @@
 // The part of a plan that concerns routes: what is wanted must be the first of its destination and metric, because that one
 // is in force, whoever put another there.
-import { satisfies } from './difference.ts';
+import { remembering, satisfies } from './difference.ts';
 import { type NextHop, type Route, routeKey, routeKeyAt } from './objects.ts';
 import type { RouteScope, RouteStep } from './step.ts';
 
@@ -14,14 +14,14 @@ const hops: ReadonlySet<string> = new Set(['hops']);
 const weight: ReadonlySet<string> = new Set(['weight']);
 
 /** True when `actual` is the route that is wanted: hops of a multipath route in any order. */
-export function isSameRoute(wanted: Route, actual: Route): boolean {
+export const isSameRoute = remembering((wanted: Route, actual: Route): boolean => {
   if (wanted.hops.length !== actual.hops.length) return false;
   if (!satisfies(wanted, actual, { ignore: hops })) return false;
   const [only] = wanted.hops;
   if (wanted.hops.length === 1) return satisfies(only, actual.hops[0], { ignore: weight });
   const open = [...actual.hops];
   return wanted.hops.every((hop) => takeHop(hop, open));
-}
+});
 
 function takeHop(wanted: NextHop, open: NextHop[]): boolean {
   const place = open.findIndex((hop) => satisfies(wanted, hop));
@@ -37,30 +37,25 @@ export function planRoutes(
 ): RoutePlan {
   const set: RouteStep[] = [];
   const remove: Route[] = [];
-  const kept = new Set<Route>();
+  /** Routes behind the first of their key that are what is wanted. */
+  const awaited = new Set<Route>();
   for (const [key, wanted] of desired) {
     const inForce = actual.get(key);
-    if (inForce !== undefined && isSameRoute(wanted, inForce)) {
-      kept.add(inForce);
-      continue;
-    }
+    if (inForce !== undefined && isSameRoute(wanted, inForce)) continue;
     const behind = inForce === undefined ? [] : laterOnes(key, actual);
     const place = behind.findIndex((route) => isSameRoute(wanted, route));
     const found = behind[place];
     if (found === undefined || inForce === undefined) {
-      set.push({ kind: 'route-set', route: wanted });
       // Replacing takes the first one's place.
-      if (inForce !== undefined) kept.add(inForce);
+      set.push({ kind: 'route-set', route: wanted });
     } else {
       // The kernel would refuse to replace the first by one that is there already: what is before it goes.
-      kept.add(found);
-      remove.push(inForce, ...behind.slice(0, place));
+      awaited.add(found);
+      remove.push(inForce, ...behind.slice(0, place).filter(({ protocol }) => protocol !== scope.protocol));
     }
   }
-  const removed = new Set(remove);
-  for (const route of actual.values()) {
-    if (route.protocol !== scope.protocol || kept.has(route) || removed.has(route)) continue;
-    remove.push(route);
+  for (const [key, route] of actual) {
+    if (route.protocol === scope.protocol && !desired.has(key) && !awaited.has(route)) remove.push(route);
   }
   return {
     // A route without a gateway may be what makes the gateway of another reachable.

@@ -1,7 +1,7 @@
 // Computes the steps that turn the actual rtnetlink state of a namespace into the desired one. Pure: it knows what the kernel
 // drops along with an object, so that one plan is enough.
-import { difference, satisfies } from './difference.ts';
-import { type FdbEntry, fdbKey, type RouteState, type Rule } from './objects.ts';
+import { difference, remembering, satisfies } from './difference.ts';
+import { type FdbEntry, fdbKey, type Neighbour, type RouteState, type Rule } from './objects.ts';
 import { planAddresses } from './plan-addresses.ts';
 import { planLinks } from './plan-links.ts';
 import { planRoutes } from './plan-routes.ts';
@@ -46,13 +46,16 @@ function planPorts(desired: RouteState, left: RouteState): readonly RouteStep[] 
   return [...missing, ...changed.map(({ wanted }) => wanted)].map((port) => ({ kind: 'port-set', port }));
 }
 
+const isSameNeighbour = remembering((wanted: Neighbour, actual: Neighbour) => satisfies(wanted, actual));
+const isSameEntry = remembering((wanted: FdbEntry, actual: FdbEntry) => satisfies(wanted, actual));
+
 interface SetAndDelete {
   readonly set: readonly RouteStep[];
   readonly delete: readonly RouteStep[];
 }
 
 function planNeighbours(desired: RouteState, left: RouteState, scope: RouteScope): SetAndDelete {
-  const { missing, changed, surplus } = difference(desired.neighbours, left.neighbours, satisfies);
+  const { missing, changed, surplus } = difference(desired.neighbours, left.neighbours, isSameNeighbour);
   return {
     set: [...missing, ...changed.map(({ wanted }) => wanted)].map((neighbour) => ({
       kind: 'neighbour-set',
@@ -66,7 +69,7 @@ function planNeighbours(desired: RouteState, left: RouteState, scope: RouteScope
 }
 
 function planFdb(desired: RouteState, left: RouteState, scope: RouteScope): SetAndDelete {
-  const { missing, changed, surplus } = difference(desired.fdb, left.fdb, satisfies);
+  const { missing, changed, surplus } = difference(desired.fdb, left.fdb, isSameEntry);
   const set = [...missing, ...changed.map(({ wanted }) => wanted)];
   // A unicast MAC has one row: setting it replaces the row with the old remote, so there is nothing left to delete.
   const replaced = new Set(set.filter(hasOneRow).map(rowOf));

@@ -201,13 +201,22 @@ function ip(family: 4 | 6): string {
   return family === 4 ? 'ip' : 'ip -6';
 }
 
+/** A TUN device takes its options afterwards, any link its alias. */
+function addText(link: Link): string {
+  const { name, detail, alias } = link;
+  const isTun = detail.kind === 'tun';
+  const add = isTun
+    ? `ip tuntap add dev ${name} mode tun`
+    : `ip link add ${linkText({ ...link, alias: undefined })}`;
+  const late = linkOptions(isTun ? link : { alias: alias === '' ? undefined : alias });
+  return late === '' ? add : `${add} && ip link set ${name} ${late}`;
+}
+
 /** The step as one command of `ip` or `bridge` that does the same. */
 export function routeStepText(step: RouteStep): string {
   switch (step.kind) {
     case 'link-add':
-      return step.link.detail.kind === 'tun'
-        ? `ip tuntap add dev ${step.link.name} mode tun`
-        : `ip link add ${linkText(step.link)}`;
+      return addText(step.link);
     case 'link-set':
       return words('ip link set', step.link.name, linkOptions(linkChanges(step.link, step.was)));
     case 'link-delete':

@@ -50,7 +50,7 @@ const portMessage = messageOf(
   }),
 );
 
-/** Body of RTM_NEWLINK that makes a link. Throws KernelError when its master or underlay is not there. */
+/** Body of RTM_NEWLINK that makes a link, but for its late options (link-changes.ts). Throws KernelError when its master or underlay is not there. */
 export function writeLinkAdd(out: ByteWriter, link: Link, links: LinkIndexes): void {
   const up = link.up === true ? IFF_UP : 0;
   linkMessage.write(out, {
@@ -58,11 +58,10 @@ export function writeLinkAdd(out: ByteWriter, link: Link, links: LinkIndexes): v
     attributes: {
       IFLA_ADDRESS: link.mac?.bytes,
       IFLA_IFNAME: link.name,
-      IFLA_MTU: link.mtu,
+      IFLA_MTU: link.detail.kind === 'bridge' ? undefined : link.mtu,
       IFLA_MASTER: link.master === '' ? undefined : masterIndex(link.master, links),
       IFLA_TXQLEN: link.txQueueLength,
       IFLA_LINKINFO: encodeDetail(link.detail, links),
-      IFLA_IFALIAS: link.alias,
     },
   });
 }

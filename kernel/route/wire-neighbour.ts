@@ -3,7 +3,7 @@ import type { IpAddress } from '../../net/address.ts';
 import { Mac } from '../../net/mac.ts';
 import { at, attributeTable } from '../netlink/attribute-table.ts';
 import { type ByteReader, type ByteWriter, DecodeError } from '../netlink/bytes.ts';
-import { bytes, ipAddress, u16 } from '../netlink/codec.ts';
+import { bytes, ipAddress, u16, u32 } from '../netlink/codec.ts';
 import type { FdbEntry, Neighbour, NeighbourState } from './objects.ts';
 import {
   AF_BRIDGE,
@@ -33,7 +33,12 @@ const states = numbered({
 
 export const neighbourMessage = messageOf(
   ndmsg,
-  attributeTable({ NDA_DST: at(1, ipAddress), NDA_LLADDR: at(2, bytes), NDA_VLAN: at(5, u16) }),
+  attributeTable({
+    NDA_DST: at(1, ipAddress),
+    NDA_LLADDR: at(2, bytes),
+    NDA_VLAN: at(5, u16),
+    NDA_MASTER: at(9, u32),
+  }),
 );
 
 /** Body of RTM_NEWNEIGH and RTM_DELNEIGH. */
@@ -83,7 +88,7 @@ function stateOf(bits: number): NeighbourState {
   return states.nameOf(bits) ?? 'none';
 }
 
-/** Undefined for a family that is not ours, a link without a name, a row without a MAC and a bridge's row of one VLAN. */
+/** Undefined for a family that is not ours, a link without a name, a row without a MAC, of one VLAN of a bridge, or of the kernel's own. */
 export function readNeighbour(input: ByteReader, names: LinkNames): NeighbourReport | undefined {
   const { header, attributes } = neighbourMessage.read(input);
   const link = names.nameOf(header.index);
@@ -93,8 +98,11 @@ export function readNeighbour(input: ByteReader, names: LinkNames): NeighbourRep
   const state = stateOf(header.state);
   const address = attributes.NDA_DST;
   if (header.family === AF_BRIDGE) {
-    if (mac === undefined || attributes.NDA_VLAN !== undefined) return undefined;
     const self = (header.flags & NTF_SELF) !== 0;
+    if (mac === undefined || attributes.NDA_VLAN !== undefined) return undefined;
+    // The kernel's own: a link's multicast filter is dumped as if it were rows, and a bridge's row of itself.
+    if (self && mac.isMulticast && address === undefined) return undefined;
+    if (!self && attributes.NDA_MASTER === header.index) return undefined;
     return { kind: 'fdb', entry: { link, mac, remote: address, self, state } };
   }
   const family = familyOf(header.family);

@@ -1,0 +1,346 @@
+// One transaction as one datagram: BATCH_BEGIN, a message a change, BATCH_END. Elements of one set travel together, split where an
+// attribute would pass 64 KiB. Knows which step each message, and each element in it, came from.
+import { ByteWriter } from '../netlink/bytes.ts';
+import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST } from '../netlink/message.ts';
+import { messageType, NFT_MSG, subsystem } from './attributes.ts';
+import { type ElementSet, writeElement } from './element-wire.ts';
+import { writeExpressions } from './expression-write.ts';
+import {
+  familyNumber,
+  writeChain,
+  writeChainName,
+  writeCounter,
+  writeHeader,
+  writeRule,
+  writeRuleName,
+  writeSet,
+  writeSetName,
+  writeTable,
+} from './object-wire.ts';
+import type { Rule, TableId } from './objects.ts';
+import type { AnonymousSet, Element } from './set.ts';
+import type { NftStep, StepSet } from './step.ts';
+
+const NFNL_MSG_BATCH_BEGIN = 16;
+const NFNL_MSG_BATCH_END = 17;
+const NFNL_BATCH_GENID = 1;
+const NLA_F_NESTED = 0x8000;
+const NFTA_SET_ELEM_LIST_TABLE = 1;
+const NFTA_SET_ELEM_LIST_SET = 2;
+const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+const NFTA_SET_ELEM_LIST_SET_ID = 4;
+
+/** An attribute holds at most 65,535 bytes; an element of ours stays below the difference. */
+const fullElements = 64_000;
+
+type ElementStep = Extract<NftStep, { kind: 'element-add' | 'element-delete' }>;
+
+export interface Batch {
+  readonly bytes: Uint8Array;
+  /** The step behind a message (by its place after `first`) and an offset in it that the kernel complained about. */
+  stepAt(sequence: number, offset: number | undefined): NftStep | undefined;
+}
+
+interface SentMessage {
+  readonly step: NftStep;
+  /** Where each element's bytes end, counted from the message's start, and whose they are. */
+  readonly elements?: readonly { readonly end: number; readonly step: NftStep }[];
+}
+
+/** Writes the steps with sequence numbers from `first` on. `generation`: refuse unless it is the current one. */
+export function writeBatch(
+  steps: readonly NftStep[],
+  options: { readonly first: number; readonly generation?: number | undefined },
+): Batch {
+  const writer = new BatchWriter(options.first);
+  writer.begin(options.generation);
+  let next = 0;
+  while (next < steps.length) {
+    const step = steps[next];
+    if (step === undefined) break;
+    next = isElementStep(step) ? writer.elements(steps, next) : writer.single(step, next);
+  }
+  return writer.end();
+}
+
+/** How many messages the steps become at most: so many sequence numbers are to be taken. */
+export function messageBound(steps: readonly NftStep[]): number {
+  let bound = steps.length + 2;
+  for (const step of steps) if (step.kind === 'rule-add') bound += 2 * anonymousSets(step.rule).length;
+  return bound;
+}
+
+function isElementStep(step: NftStep): step is ElementStep {
+  return step.kind === 'element-add' || step.kind === 'element-delete';
+}
+
+function anonymousSets(rule: Rule): readonly AnonymousSet[] {
+  return rule.expressions.flatMap((one) =>
+    one.kind === 'lookup' && typeof one.set !== 'string' ? [one.set] : [],
+  );
+}
+
+class BatchWriter {
+  readonly #out = new ByteWriter(1 << 16);
+  readonly #first: number;
+  readonly #sent = new Map<number, SentMessage>();
+  #sequence: number;
+  #setId = 0;
+  /** Start of the last message of a step: it carries the request for an acknowledgement. */
+  #last = 0;
+
+  constructor(first: number) {
+    this.#first = first;
+    this.#sequence = first;
+  }
+
+  begin(generation: number | undefined): void {
+    this.#message(NFNL_MSG_BATCH_BEGIN, 0, () => {
+      this.#batchHeader();
+      if (generation === undefined) return;
+      const at = this.#open(NFNL_BATCH_GENID);
+      this.#out.be32(generation);
+      this.#close(at);
+    });
+  }
+
+  end(): Batch {
+    if (this.#last > 0) {
+      const flags = this.#out.bytes().readUInt16LE(this.#last + 6);
+      this.#out.patchU16(this.#last + 6, flags | NLM_F_ACK);
+    }
+    this.#message(NFNL_MSG_BATCH_END, 0, () => this.#batchHeader());
+    const sent = this.#sent;
+    return {
+      bytes: this.#out.bytes(),
+      stepAt(sequence, offset) {
+        const message = sent.get(sequence);
+        const element =
+          offset === undefined ? undefined : message?.elements?.find(({ end }) => offset < end)?.step;
+        return element ?? message?.step;
+      },
+    };
+  }
+
+  #batchHeader(): void {
+    this.#out.u8(0);
+    this.#out.u8(0);
+    this.#out.be16(subsystem);
+  }
+
+  #message(type: number, flags: number, body: () => void): void {
+    const out = this.#out;
+    const start = out.length;
+    out.u32(0);
+    out.u16(type);
+    out.u16(flags | NLM_F_REQUEST);
+    out.u32(this.#sequence);
+    out.u32(0);
+    this.#sequence = (this.#sequence + 1) >>> 0;
+    body();
+    out.align();
+    out.patchU32(start, out.length - start);
+    if (this.#sequence !== this.#first + 1) this.#last = start;
+  }
+
+  #change(
+    step: NftStep,
+    message: { readonly type: number; readonly flags: number; readonly body: () => void },
+  ): void {
+    this.#sent.set(this.#sequence, { step });
+    this.#message(messageType(message.type), message.flags, message.body);
+  }
+
+  #open(type: number): number {
+    const at = this.#out.length;
+    this.#out.u16(0);
+    this.#out.u16(type);
+    return at;
+  }
+
+  #close(at: number): void {
+    this.#out.patchU16(at, this.#out.length - at);
+    this.#out.align();
+  }
+
+  #text(type: number, value: string): void {
+    const at = this.#open(type);
+    this.#out.text(value);
+    this.#out.u8(0);
+    this.#close(at);
+  }
+
+  /** A step that is one message (and those of a rule's anonymous sets before it). Returns the next step's index. */
+  single(step: Exclude<NftStep, ElementStep>, index: number): number {
+    const out = this.#out;
+    const { table } = step;
+    const create = NLM_F_CREATE | NLM_F_EXCL;
+    const change = (type: number, flags: number, body: () => void) =>
+      this.#change(step, { type, flags, body });
+    switch (step.kind) {
+      case 'table-add':
+        change(NFT_MSG.NEWTABLE, create, () => writeTable(out, step.table));
+        break;
+      case 'table-delete':
+        change(NFT_MSG.DELTABLE, 0, () => writeTable(out, { family: table.family, name: table.name }));
+        break;
+      case 'counter-add':
+        change(NFT_MSG.NEWOBJ, create, () => writeCounter(out, table, step.counter));
+        break;
+      case 'counter-delete':
+        change(NFT_MSG.DELOBJ, 0, () => writeCounter(out, table, { name: step.counter.name }));
+        break;
+      case 'set-add':
+        this.#setId += 1;
+        change(NFT_MSG.NEWSET, create, () =>
+          writeSet(out, table, { set: step.set, id: this.#setId, anonymous: false }),
+        );
+        break;
+      case 'set-delete':
+        change(NFT_MSG.DELSET, 0, () => writeSetName(out, table, step.set.name));
+        break;
+      case 'chain-add':
+        change(NFT_MSG.NEWCHAIN, create, () => writeChain(out, table, step.chain));
+        break;
+      case 'chain-policy':
+        change(NFT_MSG.NEWCHAIN, NLM_F_CREATE, () =>
+          writeChain(out, table, { name: step.chain.name, base: step.chain.base }),
+        );
+        break;
+      case 'chain-delete':
+        change(NFT_MSG.DELCHAIN, 0, () => writeChainName(out, table, step.chain.name));
+        break;
+      case 'chain-flush':
+        change(NFT_MSG.DELRULE, 0, () => writeRuleName(out, table, { chain: step.chain.name }));
+        break;
+      case 'rule-add':
+        this.#rule(step);
+        break;
+      default:
+        step satisfies never;
+    }
+    return index + 1;
+  }
+
+  #rule(step: Extract<NftStep, { kind: 'rule-add' }>): void {
+    const { table, rule } = step;
+    const ids = new Map<AnonymousSet, { readonly name: string; readonly id: number }>();
+    for (const set of anonymousSets(rule)) {
+      this.#setId += 1;
+      // The kernel fills in the number.
+      const named = { name: set.data === undefined ? '__set%d' : '__map%d', id: this.#setId };
+      ids.set(set, named);
+      const properties = { ...set, name: named.name, size: set.elements.length };
+      this.#change(step, {
+        type: NFT_MSG.NEWSET,
+        flags: NLM_F_CREATE,
+        body: () =>
+          writeSet(this.#out, table, { set: withoutIntervalSize(properties), id: named.id, anonymous: true }),
+      });
+      const elements = set.elements.map((element) => ({ step, element }));
+      this.#elements(
+        { table, set: properties, type: NFT_MSG.NEWSETELEM, flags: NLM_F_CREATE, id: named.id },
+        elements,
+      );
+    }
+    const expressions = writeExpressions(rule.expressions, (set) => {
+      const named = ids.get(set);
+      if (named === undefined)
+        throw new TypeError('Cannot write a lookup in a set that the rule does not hold');
+      return named;
+    });
+    this.#change(step, {
+      type: NFT_MSG.NEWRULE,
+      flags: NLM_F_CREATE | NLM_F_APPEND,
+      body: () => writeRule(this.#out, table, { chain: rule.chain, expressions, comment: rule.comment }),
+    });
+  }
+
+  /** All element steps from `from` on that go to the same set in the same way. Returns the index behind them. */
+  elements(steps: readonly NftStep[], from: number): number {
+    const first = steps[from];
+    if (first === undefined || !isElementStep(first)) return from;
+    const run: { readonly step: NftStep; readonly element: Element }[] = [];
+    let next = from;
+    for (; next < steps.length; next++) {
+      const step = steps[next];
+      if (step === undefined || !isElementStep(step) || !sameTarget(step, first)) break;
+      run.push({ step, element: step.kind === 'element-delete' ? bare(step.element) : step.element });
+    }
+    const adds = first.kind === 'element-add';
+    this.#elements(
+      {
+        table: first.table,
+        set: first.set,
+        type: adds ? NFT_MSG.NEWSETELEM : NFT_MSG.DELSETELEM,
+        flags: adds ? NLM_F_CREATE | NLM_F_EXCL : 0,
+      },
+      run,
+    );
+    return next;
+  }
+
+  #elements(
+    target: {
+      readonly table: TableId;
+      readonly set: StepSet;
+      readonly type: number;
+      readonly flags: number;
+      readonly id?: number;
+    },
+    run: readonly { readonly step: NftStep; readonly element: Element }[],
+  ): void {
+    const out = this.#out;
+    const { table, set }: { table: TableId; set: ElementSet & { readonly name: string } } = target;
+    let next = 0;
+    while (next < run.length) {
+      const start = out.length;
+      const ends: { end: number; step: NftStep }[] = [];
+      const first = run[next];
+      if (first === undefined) return;
+      this.#sent.set(this.#sequence, { step: first.step, elements: ends });
+      this.#message(messageType(target.type), target.flags, () => {
+        writeHeader(out, familyNumber(table.family));
+        this.#text(NFTA_SET_ELEM_LIST_TABLE, table.name);
+        this.#text(NFTA_SET_ELEM_LIST_SET, set.name);
+        if (target.id !== undefined) {
+          const id = this.#open(NFTA_SET_ELEM_LIST_SET_ID);
+          out.be32(target.id);
+          this.#close(id);
+        }
+        const list = this.#open(NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED);
+        while (next < run.length && out.length - list < fullElements) {
+          const one = run[next];
+          if (one === undefined) break;
+          writeElement(out, set, one.element);
+          ends.push({ end: out.length - start, step: one.step });
+          next += 1;
+        }
+        this.#close(list);
+      });
+    }
+  }
+}
+
+function sameTarget(a: ElementStep, b: ElementStep): boolean {
+  return (
+    a.kind === b.kind &&
+    a.set.name === b.set.name &&
+    a.table.name === b.table.name &&
+    a.table.family === b.table.family
+  );
+}
+
+/** A delete names the key alone: data may have changed, and a verdict's chain may be gone. */
+function bare(element: Element): Element {
+  return { key: element.key };
+}
+
+/** Of intervals the kernel counts starts and ends, which only the writer of elements knows. */
+function withoutIntervalSize<T extends { readonly flags: readonly string[]; readonly size?: number }>(
+  set: T,
+): T | Omit<T, 'size'> {
+  if (!set.flags.includes('interval')) return set;
+  const { size: _, ...rest } = set;
+  return rest;
+}

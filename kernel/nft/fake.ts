@@ -1,0 +1,111 @@
+// nf_tables in memory: the driver's interface with the kernel's rules, and packets that can be walked through what it holds.
+// Passes the same suite as the kernel's driver. Time does not pass in it: elements do not expire.
+import { KernelError } from '../kernel-error.ts';
+import { type Evaluation, evaluate } from './evaluate.ts';
+import type { Surroundings } from './evaluate-expression.ts';
+import { FakeRuleset } from './fake-ruleset.ts';
+import { type NftState, type TableId, tableKey } from './objects.ts';
+import type { Packet } from './packet.ts';
+import type { NftDriver, NftFault, NftReading, NftResult, NftStep } from './step.ts';
+
+/** ERESTART, which Node does not name. */
+const ERESTART = 85;
+
+/** Several drivers of one kernel see each other's changes. */
+export class FakeNftKernel {
+  #ruleset = new FakeRuleset();
+  #generation = 1;
+  readonly #listeners = new Set<(generation: number, tables: readonly TableId[]) => void>();
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get state(): NftState {
+    return this.#ruleset.tables;
+  }
+
+  driver(): NftDriver {
+    return {
+      read: (tables) => this.read(tables),
+      apply: (steps, options) => this.apply(steps, options),
+      generation: () => this.#generation,
+      close: () => undefined,
+    };
+  }
+
+  read(tables: readonly TableId[]): NftReading {
+    const state: NftState = new Map(
+      tables.flatMap((id) => {
+        const table = this.#ruleset.tables.get(tableKey(id));
+        return table === undefined ? [] : [[tableKey(id), table] as const];
+      }),
+    );
+    return { generation: this.#generation, state };
+  }
+
+  apply(steps: readonly NftStep[], options: { readonly generation?: number | undefined } = {}): NftResult {
+    const { generation } = options;
+    if (steps.length === 0) return { kind: 'done', generation: this.#generation };
+    if (generation !== undefined && generation !== this.#generation)
+      return refused([
+        { error: new KernelError({ operation: 'change nf_tables', object: '', errno: ERESTART }) },
+      ]);
+    const next = new FakeRuleset(this.#ruleset);
+    const faults: NftFault[] = [];
+    for (const step of steps) attempt(() => next.apply(step), { step, faults });
+    // As the kernel: the ruleset as a whole is looked at when all its changes have gone in.
+    if (faults.length === 0) {
+      const leading = new Map(steps.filter(leads).map((step) => [tableKey(step.table), step]));
+      for (const step of leading.values()) attempt(() => next.checkGraph(step), { step, faults });
+    }
+    if (faults.length > 0) return refused(faults);
+    this.#ruleset = next;
+    this.#generation += 1;
+    const touched = new Map(
+      steps.map(({ table }) => [tableKey(table), { family: table.family, name: table.name }]),
+    );
+    for (const listener of this.#listeners) listener(this.#generation, [...touched.values()]);
+    return { kind: 'done', generation: this.#generation };
+  }
+
+  /** Calls back after each transaction. Returns how to stop that. */
+  watch(listener: (generation: number, tables: readonly TableId[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Walks a packet through its hook; what rules add to sets stays. */
+  evaluate(packet: Packet, surroundings: Surroundings): Evaluation {
+    return evaluate(this.#ruleset.tables, packet, {
+      ...surroundings,
+      dynset: (table, step) => this.#ruleset.dynset(table, step),
+    });
+  }
+}
+
+/** A driver with a kernel of its own. */
+export function openFakeNftDriver(): NftDriver {
+  return new FakeNftKernel().driver();
+}
+
+/** Whether a step may lead packets where they did not go before. */
+function leads(step: NftStep): boolean {
+  return step.kind === 'rule-add' || (step.kind === 'element-add' && step.set.data === 'verdict');
+}
+
+function refused(faults: readonly NftFault[]): NftResult {
+  return { kind: 'refused', faults };
+}
+
+function attempt(
+  action: () => void,
+  { step, faults }: { readonly step?: NftStep; readonly faults: NftFault[] },
+): void {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    faults.push({ ...(step === undefined ? {} : { step }), error });
+  }
+}

@@ -1,0 +1,165 @@
+// Reads whole tables out of the kernel: objects by dumps, put together once all have come. One pass; whether the ruleset stood
+// still meanwhile is the driver's question.
+import { isNotFound } from '../kernel-error.ts';
+import type { ValueOf } from '../netlink/codec.ts';
+import type { DumpedMessage, NetlinkSocket } from '../netlink/netlink-socket.ts';
+import {
+  elementListAttributes,
+  messageType,
+  NFT_MSG,
+  NFT_OBJECT_COUNTER,
+  objectAttributes,
+  ruleAttributes,
+  setAttributes,
+} from './attributes.ts';
+import { elementKey } from './declare.ts';
+import { readElements } from './element-wire.ts';
+import { readExpressions } from './expression-read.ts';
+import {
+  familyNumber,
+  type InTable,
+  type ReadSet,
+  readChain,
+  readCounter,
+  readHeader,
+  readRule,
+  readSet,
+  readTable,
+  type TableProperties,
+  writeHeader,
+  writeTable,
+} from './object-wire.ts';
+import { type Rule, type Table, type TableId, tableKey } from './objects.ts';
+import type { AnonymousSet, Element, NftSet } from './set.ts';
+
+/** One table, or undefined when it is not there. Throws KernelError and DecodeError. */
+export function readWholeTable(socket: NetlinkSocket, id: TableId): Table | undefined {
+  const properties = readProperties(socket, id);
+  if (properties === undefined) return undefined;
+  const family = familyNumber(id.family);
+  const mine = <T>(found: InTable<T> | undefined): T | undefined =>
+    found !== undefined && tableKey(found.table) === tableKey(id) ? found.value : undefined;
+  const dump = <T>(
+    request: { readonly type: number; readonly object: string; readonly filter: (out: Writer) => void },
+    decode: (message: DumpedMessage) => T | undefined,
+  ): readonly T[] =>
+    socket.dump(
+      {
+        type: messageType(request.type),
+        flags: 0,
+        operation: 'list nf_tables',
+        object: request.object,
+        body(out) {
+          writeHeader(out, family);
+          request.filter(out);
+        },
+      },
+      decode,
+    );
+  const object = tableKey(id);
+  const counters = dump(
+    {
+      type: NFT_MSG.GETOBJ,
+      object,
+      filter: (out) =>
+        objectAttributes.write(out, { NFTA_OBJ_TABLE: id.name, NFTA_OBJ_TYPE: NFT_OBJECT_COUNTER }),
+    },
+    ({ body }) => mine(readCounter(body)),
+  );
+  const found = dump(
+    { type: NFT_MSG.GETSET, object, filter: (out) => setAttributes.write(out, { NFTA_SET_TABLE: id.name }) },
+    ({ body }) => mine(readSet(body)),
+  );
+  const sets = new Map<string, NftSet>();
+  const anonymous = new Map<string, AnonymousSet>();
+  for (const set of found) {
+    const { name } = set;
+    const wire = dump(
+      {
+        type: NFT_MSG.GETSETELEM,
+        object: `${object} ${name}`,
+        filter: (out) =>
+          elementListAttributes.write(out, {
+            NFTA_SET_ELEM_LIST_TABLE: id.name,
+            NFTA_SET_ELEM_LIST_SET: name,
+          }),
+      },
+      readElementList,
+    ).flat();
+    addSet(set, readElements(set, wire), { sets, anonymous });
+  }
+  const chains = dump({ type: NFT_MSG.GETCHAIN, object, filter: () => undefined }, ({ body }) =>
+    mine(readChain(body)),
+  );
+  const rules = dump(
+    {
+      type: NFT_MSG.GETRULE,
+      object,
+      filter: (out) => ruleAttributes.write(out, { NFTA_RULE_TABLE: id.name }),
+    },
+    ({ body }) => mine(readRule(body)),
+  );
+  return {
+    ...properties,
+    counters: new Map(counters.map((one) => [one.name, one])),
+    sets,
+    chains: new Map(chains.map((one) => [one.name, one])),
+    rules: byChain(
+      rules.map((one) => ({
+        ...one,
+        expressions: readExpressions(one.expressions, (name) => anonymous.get(name)),
+      })),
+    ),
+  };
+}
+
+type Writer = Parameters<typeof writeHeader>[0];
+
+function readProperties(socket: NetlinkSocket, id: TableId): (TableId & TableProperties) | undefined {
+  try {
+    const [found] = socket.query(
+      {
+        type: messageType(NFT_MSG.GETTABLE),
+        flags: 0,
+        operation: 'read table',
+        object: tableKey(id),
+        body: (out) => writeTable(out, { family: id.family, name: id.name }),
+      },
+      ({ body }) => readTable(body),
+    );
+    return found;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+type WireElements = NonNullable<ValueOf<typeof elementListAttributes>['NFTA_SET_ELEM_LIST_ELEMENTS']>;
+
+function readElementList({ body }: DumpedMessage): WireElements {
+  readHeader(body);
+  return elementListAttributes.read(body).NFTA_SET_ELEM_LIST_ELEMENTS ?? [];
+}
+
+function addSet(
+  { anonymous: isAnonymous, ...set }: ReadSet,
+  elements: readonly Element[],
+  to: { readonly sets: Map<string, NftSet>; readonly anonymous: Map<string, AnonymousSet> },
+): void {
+  if (isAnonymous) {
+    const { key, data, flags } = set;
+    to.anonymous.set(set.name, { key, ...(data === undefined ? {} : { data }), flags, elements });
+    return;
+  }
+  to.sets.set(set.name, { ...set, elements: new Map(elements.map((one) => [elementKey(set, one), one])) });
+}
+
+function byChain(rules: readonly Rule[]): ReadonlyMap<string, readonly Rule[]> {
+  const chains = new Map<string, Rule[]>();
+  for (const rule of rules) {
+    const list = chains.get(rule.chain);
+    if (list === undefined) chains.set(rule.chain, [rule]);
+    else list.push(rule);
+  }
+  return chains;
+}
