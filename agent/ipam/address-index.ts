@@ -59,10 +59,6 @@ export class AddressIndex {
     return this.#owners.has(address);
   }
 
-  get size(): number {
-    return this.#owners.size;
-  }
-
   /** The addresses whose files say one of these texts. */
   addressesOf(texts: readonly string[]): readonly string[] {
     return texts.flatMap((text) => [...(this.#addresses.get(text) ?? [])]);

@@ -134,6 +134,19 @@ describe.each([
     isClean();
   });
 
+  test('two ADDs of one container at once: one is refused', async () => {
+    const runtime = node.runtime();
+    const call = { containerId: 'one', netns: node.pod() };
+    const outcomes = await Promise.allSettled([runtime.add(call), runtime.add(call)]);
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    // Under way, or done already.
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect([11, 101]).toContain(outcome.reason.code);
+    await runtime.check(call);
+    await runtime.del(call);
+    isClean();
+  });
+
   test('CHECK says what is not as ADD left it', async () => {
     const runtime = node.runtime();
     const call = { containerId: 'one', netns: node.pod() };
@@ -220,6 +233,20 @@ describe.each([
     await node.runtime().add({ containerId: 'one', netns: node.pod() });
     expect(readFileSync(join(node.directory, 'networks/cbr0/10.244.1.2'), 'utf8')).toBe('one\r\neth0');
   });
+});
+
+test('the agent and plugins that do not find it share one state', async () => {
+  await using node = await makeCniNode({ agent: true });
+  const lonely = node.runtime({ config: { runDirectory: join(node.directory, 'elsewhere') } });
+  const calls = Array.from({ length: 8 }, (_, i) => ({ containerId: `c${i}`, netns: node.pod() }));
+  const runtimeOf = (i: number) => (i % 2 === 0 ? lonely : node.runtime());
+  const results = (await Promise.all(calls.map((call, i) => runtimeOf(i).add(call)))) as Result[];
+  expect(new Set(results.map(({ ips }) => ips[0]?.address)).size).toBe(8);
+  expect(node.addresses()).toHaveLength(8);
+  // Each takes away what the other made.
+  await Promise.all(calls.map((call, i) => runtimeOf(i + 1).check(call)));
+  await Promise.all(calls.map((call, i) => runtimeOf(i + 1).del(call)));
+  expect({ veths: node.veths(), addresses: node.addresses() }).toEqual({ veths: [], addresses: [] });
 });
 
 test('an ADD that is killed leaves nothing that its DEL does not take away', async () => {
