@@ -1,4 +1,13 @@
-import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -174,6 +183,25 @@ describe('others at the same directory', () => {
     writeFileSync(join(directory, '10.0.0.2'), 'b\r\neth0');
     expect(await store.release(owner('a'))).toEqual([]);
     expect(await store.find(owner('b'))).toEqual(addresses('10.0.0.2'));
+  });
+
+  test('changes that left no trace in the time of the directory', async () => {
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await take(id);
+    const standStill = () => utimesSync(directory, 1000, 1000);
+    standStill();
+    await store.find(owner('a'));
+    rmSync(join(directory, '10.0.0.4'));
+    standStill();
+    expect(await take('f')).toBe('10.0.0.4');
+    standStill();
+    await store.find(owner('a'));
+    rmSync(join(directory, '10.0.0.2'));
+    writeFileSync(join(directory, '10.0.0.2'), 'g\r\neth0');
+    standStill();
+    await expect(take('h')).rejects.toMatchObject({ code: 11 });
+    expect(await store.release(owner('a'))).toEqual([]);
+    await store.release(owner('g'));
+    expect(await take('h')).toBe('10.0.0.2');
   });
 
   test('a crash between naming and cleaning up harms no reservation', async () => {

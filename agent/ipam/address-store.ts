@@ -138,17 +138,35 @@ export class AddressStore {
         details: `by ${this.#index.readOwner(wish.toString())?.replace(/\s+/, ' ') ?? 'another container'}`,
       });
     }
+    const free = this.#takeNext(owner, { range, place }) ?? this.#lookAgain(owner, { range, place });
+    if (free !== undefined) return free;
+    throw new CniError(
+      cniCodes.tryAgainLater,
+      `Cannot reserve an address for container "${owner.containerId}": all of ${rangeText(range)} are taken`,
+      { details: `in ${this.#directory}` },
+    );
+  }
+
+  #takeNext(
+    owner: AddressOwner,
+    { range, place }: { readonly range: AddressRange; readonly place: number },
+  ): IpAddress | undefined {
     for (const address of candidates(range, this.#lastReserved(place))) {
       if (!this.#take(owner, address)) continue;
       // In place, as host-local does it: should it be lost, the search begins at the start of the range.
       writeFileSync(this.#lastReservedPath(place), address.toString(), { mode: 0o600 });
       return address;
     }
-    throw new CniError(
-      cniCodes.tryAgainLater,
-      `Cannot reserve an address for container "${owner.containerId}": all of ${rangeText(range)} are taken`,
-      { details: `in ${this.#directory}` },
-    );
+    return undefined;
+  }
+
+  /** Before a pod is refused: the index may have missed what somebody else gave back. */
+  #lookAgain(
+    owner: AddressOwner,
+    where: { readonly range: AddressRange; readonly place: number },
+  ): IpAddress | undefined {
+    this.#index.readNewFiles();
+    return this.#takeNext(owner, where);
   }
 
   /** The name appears together with its content: a crash leaves no address that belongs to nobody. False if it is taken. */
