@@ -7,7 +7,7 @@ const allowed = {
   runtime: [],
   agent: ['net', 'kernel', 'store', 'runtime'],
   proxy: ['net', 'kernel', 'store', 'runtime'],
-  cni: ['net', 'kernel', 'runtime', 'agent/wiring'],
+  cni: ['net', 'kernel', 'runtime', 'agent/wiring', 'agent/ipam'],
   cli: ['agent', 'proxy', 'cni', 'net', 'kernel', 'store', 'runtime'],
   web: ['agent', 'proxy', 'cni', 'net', 'kernel', 'store', 'runtime', 'cli'],
 };

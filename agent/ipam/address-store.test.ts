@@ -1,0 +1,273 @@
+import {
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { IpAddress } from '../../net/address.ts';
+import { Prefix } from '../../net/prefix.ts';
+import { CniError } from '../wiring/cni-error.ts';
+import { rangeOf } from './address-range.ts';
+import { AddressStore } from './address-store.ts';
+import { withDirectoryLock } from './directory-lock.ts';
+
+const range = (subnet: string) => rangeOf(Prefix.parse(subnet), Prefix.parse(subnet).first().plus(1));
+const ip4 = range('10.0.0.0/29');
+const ip6 = range('fd00::/126');
+const owner = (containerId: string, ifname = 'eth0') => ({ containerId, ifname });
+const addresses = (...texts: string[]) => texts.map((text) => IpAddress.parse(text));
+
+let root: string;
+let directory: string;
+let store: AddressStore;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'netloom-ipam-'));
+  directory = join(root, 'networks', 'cbr0');
+  store = new AddressStore(directory);
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+/** Name, mode and content of every file, as an operator looks at them. */
+function listing(): readonly string[] {
+  return readdirSync(directory)
+    .sort()
+    .map((name) => {
+      const path = join(directory, name);
+      const mode = (statSync(path).mode & 0o777).toString(8);
+      return `${mode} ${name} ${JSON.stringify(readFileSync(path, 'utf8'))}`;
+    });
+}
+const take = async (
+  id: string,
+  options: { ranges?: readonly (typeof ip4)[]; requested?: IpAddress[] } = {},
+) =>
+  (
+    await store.allocate({
+      owner: owner(id),
+      ranges: options.ranges ?? [ip4],
+      requested: options.requested ?? [],
+    })
+  ).addresses.join(' ');
+
+describe('the directory is as host-local writes it', () => {
+  test('files, contents and modes', async () => {
+    await store.allocate({ owner: owner('one'), ranges: [ip4, ip6] });
+    await store.allocate({ owner: owner('two', 'net1'), ranges: [ip4] });
+    expect(listing()).toEqual([
+      '600 10.0.0.2 "one\\r\\neth0"',
+      '600 10.0.0.3 "two\\r\\nnet1"',
+      '600 fd00::2 "one\\r\\neth0"',
+      '600 last_reserved_ip.0 "10.0.0.3"',
+      '600 last_reserved_ip.1 "fd00::2"',
+      '750 lock ""',
+    ]);
+    expect(statSync(directory).mode & 0o777).toBe(0o755);
+  });
+
+  test('what host-local left is understood: owners with and without interface, a last address, empty and strange files', async () => {
+    await take('first');
+    for (const [name, content] of Object.entries({
+      '10.0.0.3': 'old',
+      '10.0.0.4': '',
+      '10.0.0.5': 'new\r\neth0',
+      'last_reserved_ip.0': '10.0.0.2',
+      notes: 'x',
+    })) {
+      writeFileSync(join(directory, name), content);
+    }
+    expect(await take('second')).toBe('10.0.0.6');
+    expect(await store.find(owner('old'))).toEqual(addresses('10.0.0.3'));
+    expect(await store.find(owner('new'))).toEqual(addresses('10.0.0.5'));
+    await store.release(owner('new'));
+    await store.release(owner('old', 'whatever'));
+    expect(await take('third')).toBe('10.0.0.3');
+    expect(readFileSync(join(directory, '10.0.0.4'), 'utf8')).toBe('');
+    expect(await store.owners()).toEqual([owner('first'), owner('second'), owner('third')]);
+  });
+
+  test.each(['', 'nonsense', '10.9.9.9', '10.0.0.7', 'fd00::3'])(
+    'a last address of %j is passed over',
+    async (last) => {
+      await take('one');
+      await store.release(owner('one'));
+      writeFileSync(join(directory, 'last_reserved_ip.0'), last);
+      expect(await take('two')).toBe('10.0.0.2');
+    },
+  );
+});
+
+describe('allocate', () => {
+  test('an address that was given back rests as long as can be', async () => {
+    expect(await take('a')).toBe('10.0.0.2');
+    await store.release(owner('a'));
+    expect(await take('b')).toBe('10.0.0.3');
+    expect(await take('c')).toBe('10.0.0.4');
+    await store.release(owner('b'));
+    expect(await take('d')).toBe('10.0.0.5');
+    expect(await take('e')).toBe('10.0.0.6');
+    expect(await take('f')).toBe('10.0.0.2');
+    expect(await take('g')).toBe('10.0.0.3');
+  });
+
+  test('the same owner gets the same address, another interface another one', async () => {
+    expect(await store.allocate({ owner: owner('a'), ranges: [ip4] })).toEqual({
+      addresses: addresses('10.0.0.2'),
+      reserved: addresses('10.0.0.2'),
+    });
+    expect(await store.allocate({ owner: owner('a'), ranges: [ip4, ip6] })).toEqual({
+      addresses: addresses('10.0.0.2', 'fd00::2'),
+      reserved: addresses('fd00::2'),
+    });
+    const second = await store.allocate({ owner: owner('a', 'net1'), ranges: [ip4] });
+    expect(second.addresses).toEqual(addresses('10.0.0.3'));
+  });
+
+  test('a full range: try again later, and nothing of the other family stays reserved', async () => {
+    await take('a', { ranges: [ip4, ip6] });
+    await take('b', { ranges: [ip4, ip6] });
+    const before = listing();
+    const full = store.allocate({ owner: owner('c'), ranges: [ip4, ip6] });
+    await expect(full).rejects.toThrow('container "c": all of fd00::1-fd00::3 are taken');
+    await expect(full).rejects.toBeInstanceOf(CniError);
+    await expect(full).rejects.toMatchObject({ code: 11 });
+    const stays = (line: string) => !line.includes('last_reserved');
+    expect(listing().filter(stays)).toEqual(before.filter(stays));
+    await store.release(owner('a'));
+    expect(await take('c', { ranges: [ip4, ip6] })).toBe('10.0.0.5 fd00::2');
+  });
+
+  test('requested addresses', async () => {
+    expect(await take('a', { requested: addresses('10.0.0.5') })).toBe('10.0.0.5');
+    expect(await take('b', { ranges: [ip4, ip6], requested: addresses('fd00::3') })).toBe('10.0.0.2 fd00::3');
+    await expect(take('c', { requested: addresses('10.0.0.5') })).rejects.toMatchObject({
+      code: 7,
+      message: 'Cannot reserve requested address "10.0.0.5": it is taken',
+      details: 'by a eth0',
+    });
+    for (const [wish, why] of [
+      ['10.0.0.1', 'it is not in 10.0.0.1-10.0.0.6'],
+      ['10.0.0.7', 'it is not in 10.0.0.1-10.0.0.6'],
+      ['fd00::2', 'it is not in 10.0.0.1-10.0.0.6'],
+    ] as const) {
+      await expect(take('d', { requested: addresses(wish) })).rejects.toThrow(why);
+    }
+    await expect(take('d', { requested: addresses('10.0.0.3', '10.0.0.4') })).rejects.toThrow(
+      'requested too',
+    );
+  });
+});
+
+describe('others at the same directory', () => {
+  test('a change by somebody else is seen', async () => {
+    await take('a');
+    const other = new AddressStore(directory);
+    await other.allocate({ owner: owner('b'), ranges: [ip4] });
+    expect(await store.find(owner('b'))).toEqual(addresses('10.0.0.3'));
+    await other.release(owner('a'));
+    expect(await store.find(owner('a'))).toEqual([]);
+    rmSync(directory, { recursive: true });
+    expect(await take('c')).toBe('10.0.0.2');
+  });
+
+  test('an address that changed hands unseen is not taken from its new owner', async () => {
+    await take('a');
+    // In place: the directory's time stays, so the index cannot know.
+    writeFileSync(join(directory, '10.0.0.2'), 'b\r\neth0');
+    expect(await store.release(owner('a'))).toEqual([]);
+    expect(await store.find(owner('b'))).toEqual(addresses('10.0.0.2'));
+  });
+
+  test('changes that left no trace in the time of the directory', async () => {
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await take(id);
+    const standStill = () => utimesSync(directory, 1000, 1000);
+    standStill();
+    await store.find(owner('a'));
+    rmSync(join(directory, '10.0.0.4'));
+    standStill();
+    expect(await take('f')).toBe('10.0.0.4');
+    standStill();
+    await store.find(owner('a'));
+    rmSync(join(directory, '10.0.0.2'));
+    writeFileSync(join(directory, '10.0.0.2'), 'g\r\neth0');
+    standStill();
+    await expect(take('h')).rejects.toMatchObject({ code: 11 });
+    expect(await store.release(owner('a'))).toEqual([]);
+    await store.release(owner('g'));
+    expect(await take('h')).toBe('10.0.0.2');
+  });
+
+  test('a crash between naming and cleaning up harms no reservation', async () => {
+    await take('a');
+    linkSync(join(directory, '10.0.0.2'), join(directory, '.netloom.tmp'));
+    expect(await take('b')).toBe('10.0.0.3');
+    expect(readFileSync(join(directory, '10.0.0.2'), 'utf8')).toBe('a\r\neth0');
+  });
+
+  test('a held lock is waited for, then reported', async () => {
+    let other: Promise<string> | undefined;
+    await withDirectoryLock(directory, () => {
+      other = take('a');
+      expect(listing().some((line) => line.includes('10.0.0.2'))).toBe(false);
+      return undefined;
+    });
+    expect(await other).toBe('10.0.0.2');
+    await withDirectoryLock(directory, () => {
+      other = withDirectoryLock(directory, () => 'never', { timeoutMs: 0 });
+      return undefined;
+    });
+    await expect(other).rejects.toMatchObject({ code: 11 });
+  });
+
+  test('a file in the place of the directory is an error, not a wait', async () => {
+    const path = join(root, 'file');
+    writeFileSync(path, '');
+    await expect(new AddressStore(path).allocate({ owner: owner('a'), ranges: [ip4] })).rejects.toThrow();
+  });
+});
+
+test('nothing to release makes no directory', async () => {
+  expect(await store.release(owner('a'))).toEqual([]);
+  expect(await store.find(owner('a'))).toEqual([]);
+  expect(readdirSync(root)).toEqual([]);
+});
+
+test('whatever several stores do, no address has two owners and no owner has two of a range', async () => {
+  const id = fc.integer({ min: 0, max: 7 }).map((number) => `c${number}`);
+  const command = fc.record({ verb: fc.constantFrom('add', 'add', 'del', 'find'), id, store: fc.nat(1) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(command, { maxLength: 30 }), async (commands) => {
+      rmSync(directory, { recursive: true, force: true });
+      const stores = [new AddressStore(directory), new AddressStore(directory)] as const;
+      const model = new Map<string, string>();
+      for (const { verb, id, store } of commands) {
+        const used = stores[store === 0 ? 0 : 1];
+        if (verb === 'del') {
+          expect((await used.release(owner(id))).join(' ')).toBe(model.get(id) ?? '');
+          model.delete(id);
+        } else if (verb === 'find') {
+          expect((await used.find(owner(id))).join(' ')).toBe(model.get(id) ?? '');
+        } else if (model.size < 5 || model.has(id)) {
+          const { addresses: got } = await used.allocate({ owner: owner(id), ranges: [ip4] });
+          expect([...model].filter(([other]) => other !== id).map(([, address]) => address)).not.toContain(
+            got.join(' '),
+          );
+          expect(model.get(id) ?? got.join(' ')).toBe(got.join(' '));
+          model.set(id, got.join(' '));
+        } else {
+          await expect(used.allocate({ owner: owner(id), ranges: [ip4] })).rejects.toMatchObject({
+            code: 11,
+          });
+        }
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
