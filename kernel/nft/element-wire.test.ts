@@ -6,14 +6,16 @@ import { listOf, nest } from '../netlink/attribute-table.ts';
 import { ByteReader, ByteWriter, DecodeError } from '../netlink/bytes.ts';
 import { elementAttributes } from './attributes.ts';
 import { element, elementKey, map, set } from './declare.ts';
-import { readElements, writeElement } from './element-wire.ts';
+import { readElements } from './element-read.ts';
+import { elementWriter } from './element-write.ts';
 import type { Element, NftSet } from './set.ts';
 
 const elementList = listOf(nest(1, elementAttributes));
 
 function written(of: NftSet): Buffer {
   const out = new ByteWriter();
-  for (const one of of.elements.values()) writeElement(out, of, one);
+  const write = elementWriter(of);
+  for (const one of of.elements.values()) write(out, one);
   return Buffer.from(out.bytes());
 }
 
@@ -106,7 +108,7 @@ describe('elements', () => {
 
   test('with the wrong number of fields or data are refused', () => {
     const of = map('m', { key: ['ipv4_addr', 'inet_service'], data: ['mark'] });
-    const write = (one: Element) => () => writeElement(new ByteWriter(), of, one);
+    const write = (one: Element) => () => elementWriter(of)(new ByteWriter(), one);
     expect(write({ key: [address('10.0.0.1')], data: [1] })).toThrow(TypeError);
     expect(write({ key: [address('10.0.0.1'), 80], data: [1, 2] })).toThrow(TypeError);
     expect(write({ key: [address('10.0.0.1'), 70_000], data: [1] })).toThrow(TypeError);
