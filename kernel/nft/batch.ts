@@ -3,7 +3,7 @@
 import { ByteWriter } from '../netlink/bytes.ts';
 import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST } from '../netlink/message.ts';
 import { messageType, NFT_MSG, subsystem } from './attributes.ts';
-import { type ElementSet, writeElement } from './element-wire.ts';
+import { elementWriter } from './element-write.ts';
 import { writeExpressions } from './expression-write.ts';
 import {
   familyNumber,
@@ -41,18 +41,26 @@ export interface Batch {
   stepAt(sequence: number, offset: number | undefined): NftStep | undefined;
 }
 
+/** A message and whose it is: one step, or element steps from `from` on, each of whose bytes end at `ends` in the message. */
 interface SentMessage {
-  readonly step: NftStep;
-  /** Where each element's bytes end, counted from the message's start, and whose they are. */
-  readonly elements?: readonly { readonly end: number; readonly step: NftStep }[];
+  readonly steps: readonly NftStep[];
+  readonly from: number;
+  readonly ends?: readonly number[];
 }
 
 /** Writes the steps with sequence numbers from `first` on. `generation`: refuse unless it is the current one. */
 export function writeBatch(
   steps: readonly NftStep[],
-  options: { readonly first: number; readonly generation?: number | undefined },
+  options: {
+    readonly first: number;
+    readonly generation?: number | undefined;
+    /** A writer to use again: large ones are costly to make. The batch's bytes are good until its next use. */
+    readonly out?: ByteWriter;
+  },
 ): Batch {
-  const writer = new BatchWriter(options.first);
+  const { out = new ByteWriter() } = options;
+  out.truncate();
+  const writer = new BatchWriter(out, options.first);
   writer.begin(options.generation);
   let next = 0;
   while (next < steps.length) {
@@ -81,7 +89,7 @@ function anonymousSets(rule: Rule): readonly AnonymousSet[] {
 }
 
 class BatchWriter {
-  readonly #out = new ByteWriter(1 << 16);
+  readonly #out: ByteWriter;
   readonly #first: number;
   readonly #sent = new Map<number, SentMessage>();
   #sequence: number;
@@ -89,7 +97,8 @@ class BatchWriter {
   /** Start of the last message of a step: it carries the request for an acknowledgement. */
   #last = 0;
 
-  constructor(first: number) {
+  constructor(out: ByteWriter, first: number) {
+    this.#out = out;
     this.#first = first;
     this.#sequence = first;
   }
@@ -115,9 +124,9 @@ class BatchWriter {
       bytes: this.#out.bytes(),
       stepAt(sequence, offset) {
         const message = sent.get(sequence);
-        const element =
-          offset === undefined ? undefined : message?.elements?.find(({ end }) => offset < end)?.step;
-        return element ?? message?.step;
+        if (message === undefined) return undefined;
+        const found = offset === undefined ? -1 : (message.ends?.findIndex((end) => offset < end) ?? -1);
+        return message.steps[message.from + Math.max(0, found)];
       },
     };
   }
@@ -147,7 +156,7 @@ class BatchWriter {
     step: NftStep,
     message: { readonly type: number; readonly flags: number; readonly body: () => void },
   ): void {
-    this.#sent.set(this.#sequence, { step });
+    this.#sent.set(this.#sequence, { steps: [step], from: 0 });
     this.#message(messageType(message.type), message.flags, message.body);
   }
 
@@ -237,10 +246,9 @@ class BatchWriter {
         body: () =>
           writeSet(this.#out, table, { set: withoutIntervalSize(properties), id: named.id, anonymous: true }),
       });
-      const elements = set.elements.map((element) => ({ step, element }));
       this.#elements(
         { table, set: properties, type: NFT_MSG.NEWSETELEM, flags: NLM_F_CREATE, id: named.id },
-        elements,
+        { count: set.elements.length, at: (i) => set.elements[i], sent: () => ({ steps: [step], from: 0 }) },
       );
     }
     const expressions = writeExpressions(rule.expressions, (set) => {
@@ -260,12 +268,10 @@ class BatchWriter {
   elements(steps: readonly NftStep[], from: number): number {
     const first = steps[from];
     if (first === undefined || !isElementStep(first)) return from;
-    const run: { readonly step: NftStep; readonly element: Element }[] = [];
-    let next = from;
+    let next = from + 1;
     for (; next < steps.length; next++) {
       const step = steps[next];
       if (step === undefined || !isElementStep(step) || !sameTarget(step, first)) break;
-      run.push({ step, element: step.kind === 'element-delete' ? bare(step.element) : step.element });
     }
     const adds = first.kind === 'element-add';
     this.#elements(
@@ -274,8 +280,16 @@ class BatchWriter {
         set: first.set,
         type: adds ? NFT_MSG.NEWSETELEM : NFT_MSG.DELSETELEM,
         flags: adds ? NLM_F_CREATE | NLM_F_EXCL : 0,
+        keysOnly: !adds,
       },
-      run,
+      {
+        count: next - from,
+        at(i) {
+          const step = steps[from + i];
+          return step !== undefined && isElementStep(step) ? step.element : undefined;
+        },
+        sent: (i, ends) => ({ steps, from: from + i, ends }),
+      },
     );
     return next;
   }
@@ -287,18 +301,23 @@ class BatchWriter {
       readonly type: number;
       readonly flags: number;
       readonly id?: number;
+      /** A delete names the key alone: data may have changed, and a verdict's chain may be gone. */
+      readonly keysOnly?: boolean;
     },
-    run: readonly { readonly step: NftStep; readonly element: Element }[],
+    run: {
+      readonly count: number;
+      readonly at: (index: number) => Element | undefined;
+      readonly sent: (from: number, ends: readonly number[]) => SentMessage;
+    },
   ): void {
     const out = this.#out;
-    const { table, set }: { table: TableId; set: ElementSet & { readonly name: string } } = target;
+    const { table, set } = target;
+    const writer = elementWriter(set, { keysOnly: target.keysOnly === true });
     let next = 0;
-    while (next < run.length) {
+    while (next < run.count) {
       const start = out.length;
-      const ends: { end: number; step: NftStep }[] = [];
-      const first = run[next];
-      if (first === undefined) return;
-      this.#sent.set(this.#sequence, { step: first.step, elements: ends });
+      const ends: number[] = [];
+      this.#sent.set(this.#sequence, run.sent(next, ends));
       this.#message(messageType(target.type), target.flags, () => {
         writeHeader(out, familyNumber(table.family));
         this.#text(NFTA_SET_ELEM_LIST_TABLE, table.name);
@@ -309,12 +328,10 @@ class BatchWriter {
           this.#close(id);
         }
         const list = this.#open(NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED);
-        while (next < run.length && out.length - list < fullElements) {
-          const one = run[next];
-          if (one === undefined) break;
-          writeElement(out, set, one.element);
-          ends.push({ end: out.length - start, step: one.step });
-          next += 1;
+        for (; next < run.count && out.length - list < fullElements; next++) {
+          const element = run.at(next);
+          if (element !== undefined) writer(out, element);
+          ends.push(out.length - start);
         }
         this.#close(list);
       });
@@ -329,11 +346,6 @@ function sameTarget(a: ElementStep, b: ElementStep): boolean {
     a.table.name === b.table.name &&
     a.table.family === b.table.family
   );
-}
-
-/** A delete names the key alone: data may have changed, and a verdict's chain may be gone. */
-function bare(element: Element): Element {
-  return { key: element.key };
 }
 
 /** Of intervals the kernel counts starts and ends, which only the writer of elements knows. */

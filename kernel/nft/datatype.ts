@@ -2,7 +2,7 @@
 // order, and how a value becomes register bytes and back. How values are printed is in value-text.ts.
 import { IpAddress } from '../../net/address.ts';
 import { Mac } from '../../net/mac.ts';
-import { DecodeError } from '../netlink/bytes.ts';
+import { type ByteWriter, DecodeError } from '../netlink/bytes.ts';
 
 /** A type that this package does not know: its values are bytes. Only ever read. */
 export interface OpaqueType {
@@ -86,11 +86,11 @@ function namedTypeOf(id: number): NamedType | undefined {
 
 /** Register bytes of one value. Throws TypeError when the value does not fit the type. */
 export function fieldBytes(type: Datatype, value: FieldValue, order?: 'big'): Uint8Array {
-  const info = order === undefined ? typeInfo(type) : { ...typeInfo(type), order };
+  const info = typeInfo(type);
   if (typeof value === 'number') {
     if (!Number.isInteger(value) || value < 0 || value >= 2 ** (8 * info.length) || info.length > 4)
       throw mismatch(type, value);
-    return numberBytes(value, info);
+    return numberBytes(value, order === undefined ? info : { ...info, order });
   }
   if (typeof value === 'string') {
     const bytes = new Uint8Array(info.length);
@@ -117,6 +117,25 @@ function numberBytes(value: number, info: TypeInfo): Uint8Array {
     bytes[at] = Math.floor(value / 2 ** (8 * i)) & 0xff;
   }
   return bytes;
+}
+
+/** Writes what `fieldBytes` would return, without making bytes of it first where that can be. */
+export function writeField(
+  out: ByteWriter,
+  field: { readonly type: Datatype; readonly value: FieldValue; readonly order: 'big' | undefined },
+): void {
+  const { type, value, order } = field;
+  if (typeof value !== 'number' || value >>> 0 !== value) {
+    out.raw(fieldBytes(type, value, order));
+  } else if (type === 'inet_service' && value <= 0xffff) {
+    out.be16(value);
+  } else if (type === 'inet_proto' && value <= 0xff) {
+    out.u8(value);
+  } else if ((type === 'mark' || type === 'integer') && order === undefined) {
+    out.u32(value);
+  } else {
+    out.raw(fieldBytes(type, value, order));
+  }
 }
 
 /** The value of the type's bytes. Throws DecodeError when there are too few. `big`: in network order whatever the type's is. */

@@ -2,6 +2,7 @@
 // does not retry, and looks at no table it is not asked for.
 import { constants } from 'node:os';
 import { isNotFound, isOverrun, KernelError } from '../kernel-error.ts';
+import { ByteWriter } from '../netlink/bytes.ts';
 import type { NetlinkReply } from '../netlink/message.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import type { Netns } from '../netns.ts';
@@ -34,6 +35,7 @@ export function openNftDriver(options: { readonly netns?: Netns | undefined } = 
 
 class KernelDriver implements NftDriver {
   readonly #socket: NetlinkSocket;
+  readonly #out = new ByteWriter();
 
   constructor(socket: NetlinkSocket) {
     this.#socket = socket;
@@ -86,7 +88,7 @@ class KernelDriver implements NftDriver {
     const { generation } = options;
     if (steps.length === 0) return { kind: 'done', generation: this.generation() };
     const first = this.#socket.takeSequence(messageBound(steps));
-    const batch = writeBatch(steps, { first, generation });
+    const batch = writeBatch(steps, { first, generation, out: this.#out });
     if (batch.bytes.length + sendHeadroom > this.#socket.sendBuffer)
       this.#socket.growSendBuffer(batch.bytes.length + sendHeadroom);
     const faults = this.#commit(batch, first);

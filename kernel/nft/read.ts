@@ -13,7 +13,7 @@ import {
   setAttributes,
 } from './attributes.ts';
 import { elementKey } from './declare.ts';
-import { readElements } from './element-wire.ts';
+import { readElements } from './element-read.ts';
 import { readExpressions } from './expression-read.ts';
 import {
   familyNumber,

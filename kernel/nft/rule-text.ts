@@ -122,7 +122,8 @@ class RuleReader {
         return 1;
       case 'byteorder': {
         const held = this.#held.get(e.from);
-        if (held?.kind === 'field') this.#held.set(e.to, { ...held, field: { ...held.field, turned: true } });
+        if (held?.kind === 'field') this.#held.set(e.to, turned(held));
+        if (held?.kind === 'masked') this.#held.set(e.to, { ...held, turned: true });
         return 1;
       }
       case 'cmp':
@@ -146,7 +147,7 @@ class RuleReader {
   }
 
   /** The field in a register; what it needs is left out from what was said. */
-  #field(from: Register): Extract<Held, { kind: 'field' }> | undefined {
+  #field(from: Register): HeldField | undefined {
     const held = this.#held.get(from);
     const field = held?.kind === 'masked' ? held.of : held;
     if (field?.kind !== 'field') return undefined;
@@ -186,7 +187,7 @@ class RuleReader {
     return `${valueText(field, first)}-${valueText(field, last)}`;
   }
 
-  #plainMatch(held: Extract<Held, { kind: 'field' }>, e: Extract<Expression, { kind: 'cmp' }>): Piece {
+  #plainMatch(held: HeldField, e: Extract<Expression, { kind: 'cmp' }>): Piece {
     const { field, whole } = held;
     const sign = { eq: '', neq: '!= ', lt: '< ', lte: '<= ', gt: '> ', gte: '>= ' }[e.op];
     let value = valueText(field, e.value);
@@ -362,7 +363,9 @@ class RuleReader {
   }
 }
 
-function turned<T extends Extract<Held, { kind: 'field' }>>(held: T): T {
+type HeldField = Extract<Held, { kind: 'field' }>;
+
+function turned(held: HeldField): HeldField {
   return { ...held, field: { ...held.field, turned: true } };
 }
 

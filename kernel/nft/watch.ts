@@ -23,7 +23,10 @@ export type NftChange =
       readonly generation: number;
       /** Tables with a change in them. */
       readonly tables: readonly TableId[];
-      /** Who did it; its own number in its own namespace of processes. */
+      /**
+       * Who did it, by the number in the machine's first namespace of processes: to know our own changes compare the
+       * generation with what `apply` returned, not this with process.pid.
+       */
       readonly pid?: number | undefined;
       readonly process?: string | undefined;
     }

@@ -372,7 +372,7 @@ const dualExample: Example = {
     ],
     chains: [
       baseChain('input', { type: 'filter', hook: 'input', priority: -10 }),
-      baseChain('dst', { type: 'nat', hook: 'prerouting', priority: priority.dstnat - 3 }),
+      baseChain('destination', { type: 'nat', hook: 'prerouting', priority: priority.dstnat - 3 }),
     ],
     rules: [
       rule('input', [meta.nfproto.ip, ip.saddr.in(prefix('10.0.0.0/8')), accept]),
@@ -383,8 +383,8 @@ const dualExample: Example = {
       rule('input', [ct.state('new'), reject('inet')]),
       rule('input', [meta.nfproto.ip, reject('ip')]),
       rule('input', [reject('inet', 'admin-prohibited')]),
-      rule('dst', [tcp.dport.equals(80), dnat({ address: address('fd00::5'), port: 8080 })]),
-      rule('dst', [udp.dport.equals(53), dnat({ address: address('10.0.0.5') })]),
+      rule('destination', [tcp.dport.equals(80), dnat({ address: address('fd00::5'), port: 8080 })]),
+      rule('destination', [udp.dport.equals(53), dnat({ address: address('10.0.0.5') })]),
     ],
   }),
   text: `table inet netloom_both {
@@ -422,7 +422,7 @@ const dualExample: Example = {
 		reject with icmpx admin-prohibited
 	}
 
-	chain dst {
+	chain destination {
 		type nat hook prerouting priority dstnat - 3; policy accept;
 		tcp dport 80 dnat ip6 to [fd00::5]:8080
 		udp dport 53 dnat ip to 10.0.0.5
