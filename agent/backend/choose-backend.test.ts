@@ -1,0 +1,37 @@
+import { expect, test } from '@jest/globals';
+import { IpAddress } from '../../net/address.ts';
+import { sampleConfig, sampleUnderlay } from '../sample-cluster.ts';
+import { whyNotBackend } from './choose-backend.ts';
+
+const translated = {
+  ...sampleUnderlay(),
+  ip4: { address: IpAddress.parse('192.0.2.1'), publicIp: IpAddress.parse('203.0.113.1') },
+};
+
+test.each([
+  [{ Type: 'vxlan' }, translated, undefined],
+  [{ Type: 'host-gw' }, sampleUnderlay(), undefined],
+  [{ Type: 'vxlan', VNI: 4_194_304 }, sampleUnderlay(), undefined],
+  [
+    { Type: 'vxlan', VNI: 16_777_215 },
+    sampleUnderlay(),
+    'Cannot run backend "vxlan" with "VNI" 16777215: the device\'s name "flannel.16777215" would be longer than 15 bytes',
+  ],
+  [
+    { Type: 'vxlan', GBP: true },
+    sampleUnderlay(),
+    'Cannot run backend "vxlan" with "GBP": group policy marks are not carried over the pods\' bridge; remove it from the configuration',
+  ],
+  [
+    { Type: 'host-gw' },
+    translated,
+    'Cannot run backend "host-gw": the public address "203.0.113.1" is not "192.0.2.1" of interface "eth0", and peers must be able to route through it',
+  ],
+  [
+    { Type: 'wireguard', PSK: 'x' },
+    sampleUnderlay(),
+    'Cannot run backend "wireguard": "vxlan" and "host-gw" are supported',
+  ],
+])('%j', (backend, underlay, reason) => {
+  expect(whyNotBackend(sampleConfig({ backend }), underlay)).toBe(reason);
+});

@@ -1,0 +1,194 @@
+// Takes away what Netloom made on a node, and nothing else: lease, links, routes, rules, firewall, files. What bears our mark is
+// found by it, the rest by the record in the state directory. Sysctls stay: what they were before is not known.
+import { lstatSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { netloomRouteProtocol, type RouteState, routeState } from '../kernel/route/objects.ts';
+import { planRoute } from '../kernel/route/plan.ts';
+import type { RouteDriver, RouteScope } from '../kernel/route/step.ts';
+import { routeStepText } from '../kernel/route/text.ts';
+import { errorCode, errorMessage } from '../runtime/error-text.ts';
+import { unixRequest } from '../runtime/unix-request.ts';
+import type { LeaseStore } from '../store/lease-store.ts';
+import { netloomAlias } from './alias.ts';
+import type { Firewall } from './firewall.ts';
+import { type MadeRecord, textDigest } from './made-record.ts';
+import { readFileIfThere } from './node-files.ts';
+import { peerName } from './peers.ts';
+
+export interface CleanupOptions {
+  readonly node: string;
+  readonly store: LeaseStore;
+  readonly route: RouteDriver;
+  /** Both ways of carrying rules; iptables is only asked when the record says that it was used. */
+  readonly nft: Pick<Firewall, 'ensure'>;
+  readonly iptables: Pick<Firewall, 'ensure'>;
+  readonly hasNftTable: () => boolean;
+  readonly made: MadeRecord;
+  readonly stateDirectory: string;
+  readonly socketPath: string;
+  /** Say what would be done, and do nothing. */
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface CleanupReport {
+  /** What was taken away (with `dryRun`: would be), as a command or in words. */
+  readonly done: readonly string[];
+  /** What was left on purpose, and why. */
+  readonly left: readonly string[];
+  /** What could not be taken away, and why. */
+  readonly failed: readonly string[];
+}
+
+/** Throws when the agent still runs: it would put everything back. */
+export async function cleanUp(options: CleanupOptions): Promise<CleanupReport> {
+  if (await answers(options.socketPath)) {
+    throw new Error(`Cannot clean up: the agent answers on "${options.socketPath}"; stop it first`);
+  }
+  const report = { done: [] as string[], left: [] as string[], failed: [] as string[] };
+  await releaseLease(options, report);
+  removeRoutes(options, report);
+  await removeFirewall(options, report);
+  removeFiles(options, report);
+  return report;
+}
+
+interface Report {
+  readonly done: string[];
+  readonly left: string[];
+  readonly failed: string[];
+}
+
+async function answers(socketPath: string): Promise<boolean> {
+  try {
+    await unixRequest({ socketPath, path: '/healthz', timeoutMs: 1000 });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function attempt(report: Report, what: string, action: () => void | Promise<void>): Promise<void> {
+  try {
+    await action();
+    report.done.push(what);
+  } catch (error) {
+    report.failed.push(`${what}: ${errorMessage(error)}`);
+  }
+}
+
+async function releaseLease(options: CleanupOptions, report: Report): Promise<void> {
+  const { node, store, signal, dryRun } = options;
+  try {
+    const { leases } = await store.snapshot(signal);
+    for (const [key, lease] of leases) {
+      if (lease.node !== node) continue;
+      await attempt(report, `release lease ${key} of ${peerName(lease)}`, async () => {
+        if (!dryRun) await store.release(lease, signal);
+      });
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    report.failed.push(`release lease: ${errorMessage(error)}`);
+  }
+}
+
+/** All links with our mark, the pods' as well, and all routes and rules with our protocol number. */
+export function cleanupScope(actual: RouteState): RouteScope {
+  const marked = [...actual.links.values()].filter(({ alias }) => alias === netloomAlias);
+  return {
+    links: new Set(marked.map(({ name }) => name)),
+    addressesOn: new Set(),
+    neighboursOn: new Set(),
+    fdbOn: new Set(),
+    protocol: netloomRouteProtocol,
+  };
+}
+
+function removeRoutes({ route, dryRun }: CleanupOptions, report: Report): void {
+  try {
+    const actual = route.read();
+    const steps = planRoute(routeState({}), actual, cleanupScope(actual));
+    if (dryRun) {
+      report.done.push(...steps.map(routeStepText));
+      return;
+    }
+    for (const { step, error } of route.apply(steps)) {
+      if (error === undefined) report.done.push(routeStepText(step));
+      else report.failed.push(`${routeStepText(step)}: ${error.message}`);
+    }
+  } catch (error) {
+    report.failed.push(`links and routes: ${errorMessage(error)}`);
+  }
+}
+
+async function removeFirewall(options: CleanupOptions, report: Report): Promise<void> {
+  const { nft, iptables, hasNftTable, made, dryRun, signal } = options;
+  const look = { signal, thorough: true };
+  let there = false;
+  try {
+    there = hasNftTable();
+  } catch (error) {
+    report.failed.push(`nft delete table inet netloom: ${errorMessage(error)}`);
+  }
+  if (there) {
+    await attempt(report, 'nft delete table inet netloom', async () => {
+      if (!dryRun) await nft.ensure(undefined, look);
+    });
+  }
+  if (made.iptables) {
+    await attempt(report, 'iptables chains NETLOOM-POSTRTG and NETLOOM-FWD', async () => {
+      if (dryRun) return;
+      await iptables.ensure(undefined, look);
+      made.noteIptables(false);
+    });
+  }
+}
+
+function removeFiles(options: CleanupOptions, report: Report): void {
+  const { made, stateDirectory, socketPath, dryRun } = options;
+  for (const [path, digest] of made.files) {
+    const text = tryRead(path, report);
+    if (text === undefined) continue;
+    if (textDigest(text) === digest) removeFile(path, { report, dryRun });
+    else report.left.push(`${path}: it was changed since Netloom wrote it`);
+  }
+  if (report.failed.length > 0) {
+    report.left.push(`${stateDirectory}: needed to clean up what failed`);
+    return;
+  }
+  for (const path of [socketPath, join(stateDirectory, 'macs.json'), made.path]) {
+    removeFile(path, { report, dryRun });
+  }
+  if (!dryRun) removeIfEmpty(stateDirectory);
+}
+
+function tryRead(path: string, report: Report): string | undefined {
+  try {
+    return readFileIfThere(path);
+  } catch (error) {
+    report.failed.push(`${path}: ${errorMessage(error)}`);
+    return undefined;
+  }
+}
+
+function removeFile(
+  path: string,
+  { report, dryRun }: { readonly report: Report; readonly dryRun: boolean },
+): void {
+  try {
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+    if (!dryRun) rmSync(path, { force: true });
+    report.done.push(`rm ${path}`);
+  } catch (error) {
+    report.failed.push(`rm ${path}: ${errorMessage(error)}`);
+  }
+}
+
+function removeIfEmpty(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'ENOENT') throw error;
+  }
+}

@@ -1,0 +1,206 @@
+import { describe, expect, test } from '@jest/globals';
+import { type RouteObjects, routeState } from '../kernel/route/objects.ts';
+import { planRoute } from '../kernel/route/plan.ts';
+import { routeStepText } from '../kernel/route/text.ts';
+import { IpAddress } from '../net/address.ts';
+import { Prefix } from '../net/prefix.ts';
+import type { Lease } from '../store/lease.ts';
+import type { NetworkConfig } from '../store/network-config.ts';
+import { advertise } from './backend/choose-backend.ts';
+import { type DesiredState, desiredState, type NodeChoices } from './desired-state.ts';
+import { hashedMac } from './device-macs.ts';
+import { peerName } from './peers.ts';
+import { routeLookup } from './route-lookup.ts';
+import { sampleConfig, sampleLease, sampleMachine, sampleUnderlay } from './sample-cluster.ts';
+
+const choices: NodeChoices = {
+  bridge: 'cni0',
+  subnetFile: '/run/flannel/subnet.env',
+  masquerade: 'nftables',
+  masqueradeChoices: { exclude: [], randomFully: true, forward: true },
+};
+
+interface Sample {
+  readonly config: NetworkConfig;
+  readonly peers: readonly Lease[];
+  readonly families?: readonly (4 | 6)[];
+  readonly more?: RouteObjects;
+}
+
+function desire({ config, peers, families = [4], more = {} }: Sample): DesiredState {
+  const actual = sampleMachine(more);
+  const underlay = sampleUnderlay(families);
+  const macs = (link: string) => hashedMac('node-1', link);
+  const { subnet, subnet6 } = sampleLease({ number: 1, families });
+  const own = { node: 'node-1', subnet, subnet6, ...advertise({ config, underlay, macs }) };
+  return desiredState({
+    config,
+    own,
+    leases: peers,
+    underlay,
+    routeTo: routeLookup(actual),
+    choices,
+    macs,
+    actual,
+  });
+}
+
+/** The whole state in the operator's language: the commands that make it from nothing. */
+function commands({ route, scope }: DesiredState): readonly string[] {
+  return planRoute(route, routeState({}), scope).map(routeStepText);
+}
+
+const mac4 = hashedMac('node-1', 'flannel.1');
+const mac6 = hashedMac('node-1', 'flannel-v6.1');
+const bridgeMac = hashedMac('node-1', 'cni0');
+
+describe('vxlan', () => {
+  test('IPv4: device, address, and for each peer neighbour, FDB row, route', () => {
+    const peers = [sampleLease({ number: 3 }), sampleLease({ number: 2 })];
+    const desired = desire({ config: sampleConfig({}), peers });
+    expect(commands(desired)).toEqual([
+      `ip link add flannel.1 address ${mac4} mtu 1450 up type vxlan id 1 local 192.0.2.1 dev eth0 dstport 8472 nolearning && ip link set flannel.1 alias "netloom"`,
+      `ip link add cni0 address ${bridgeMac} mtu 1450 up type bridge && ip link set cni0 alias "netloom"`,
+      'ip address add 10.244.1.0/32 dev flannel.1',
+      'ip address add 10.244.1.1/24 dev cni0',
+      'ip neigh replace 10.244.2.0 lladdr 02:00:00:00:04:02 dev flannel.1 nud permanent',
+      'ip neigh replace 10.244.3.0 lladdr 02:00:00:00:04:03 dev flannel.1 nud permanent',
+      'bridge fdb replace 02:00:00:00:04:02 dev flannel.1 dst 192.0.2.2 self permanent',
+      'bridge fdb replace 02:00:00:00:04:03 dev flannel.1 dst 192.0.2.3 self permanent',
+      'ip route replace 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink proto 78',
+      'ip route replace 10.244.3.0/24 via 10.244.3.0 dev flannel.1 onlink proto 78',
+    ]);
+    expect(Object.fromEntries(desired.sysctls)).toEqual({
+      'net/ipv4/ip_forward': '1',
+      'net/ipv6/conf/flannel.1/accept_ra': '0',
+      'net/ipv6/conf/cni0/accept_ra': '0',
+    });
+    expect([...desired.files]).toEqual([
+      [
+        '/run/flannel/subnet.env',
+        'FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n',
+      ],
+    ]);
+  });
+
+  test('both families: a device each, and the pods get the lesser MTU', () => {
+    const families = [4, 6] as const;
+    const peers = [sampleLease({ number: 2, families })];
+    const desired = desire({ config: sampleConfig({ families }), peers, families });
+    expect(commands(desired)).toEqual([
+      `ip link add flannel.1 address ${mac4} mtu 1450 up type vxlan id 1 local 192.0.2.1 dev eth0 dstport 8472 nolearning && ip link set flannel.1 alias "netloom"`,
+      `ip link add flannel-v6.1 address ${mac6} mtu 1430 up type vxlan id 1 local 2001:db8::1 dev eth0 dstport 8472 nolearning && ip link set flannel-v6.1 alias "netloom"`,
+      `ip link add cni0 address ${bridgeMac} mtu 1430 up type bridge && ip link set cni0 alias "netloom"`,
+      'ip address add 10.244.1.0/32 dev flannel.1',
+      'ip -6 address add fd00:244:0:1::/128 dev flannel-v6.1 nodad',
+      'ip address add 10.244.1.1/24 dev cni0',
+      'ip -6 address add fd00:244:0:1::1/64 dev cni0 nodad',
+      'ip neigh replace 10.244.2.0 lladdr 02:00:00:00:04:02 dev flannel.1 nud permanent',
+      'ip -6 neigh replace fd00:244:0:2:: lladdr 02:00:00:00:06:02 dev flannel-v6.1 nud permanent',
+      'bridge fdb replace 02:00:00:00:04:02 dev flannel.1 dst 192.0.2.2 self permanent',
+      'bridge fdb replace 02:00:00:00:06:02 dev flannel-v6.1 dst 2001:db8::2 self permanent',
+      'ip route replace 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink proto 78',
+      'ip -6 route replace fd00:244:0:2::/64 via fd00:244:0:2:: dev flannel-v6.1 onlink proto 78',
+    ]);
+    expect(desired.mtu).toBe(1430);
+    expect(desired.sysctls.get('net/ipv6/conf/all/forwarding')).toBe('1');
+  });
+
+  test('options: VNI, port, MTU, learning', () => {
+    const backend = { Type: 'vxlan', VNI: 42, Port: 4789, MTU: 1400, Learning: true };
+    const desired = desire({ config: sampleConfig({ backend }), peers: [] });
+    expect(commands(desired)[0]).toBe(
+      `ip link add flannel.42 address ${hashedMac('node-1', 'flannel.42')} mtu 1350 up type vxlan id 42 local 192.0.2.1 dev eth0 dstport 4789 learning && ip link set flannel.42 alias "netloom"`,
+    );
+  });
+
+  test('DirectRouting: a plain route to a peer on the link, the tunnel to one behind a router', () => {
+    const backend = { Type: 'vxlan', DirectRouting: true };
+    const peers = [sampleLease({ number: 2 }), sampleLease({ number: 3, publicIp: '203.0.113.3' })];
+    const desired = desire({ config: sampleConfig({ backend }), peers });
+    expect(commands(desired).slice(4)).toEqual([
+      'ip neigh replace 10.244.3.0 lladdr 02:00:00:00:04:03 dev flannel.1 nud permanent',
+      'bridge fdb replace 02:00:00:00:04:03 dev flannel.1 dst 203.0.113.3 self permanent',
+      'ip route replace 10.244.2.0/24 via 192.0.2.2 dev eth0 proto 78',
+      'ip route replace 10.244.3.0/24 via 10.244.3.0 dev flannel.1 onlink proto 78',
+    ]);
+    expect(desired.peers.map(({ path }) => path)).toEqual(['direct', 'vxlan']);
+  });
+
+  test("what an earlier configuration of ours left is collected, what is a stranger's is not", () => {
+    const vxlan = (vni: number) =>
+      ({ kind: 'vxlan', vni, port: 8472, underlay: 'eth0', learning: false }) as const;
+    const actual = sampleMachine({
+      links: [
+        { name: 'flannel.7', detail: vxlan(7), mac: mac4, mtu: 1450, up: true, alias: 'netloom' },
+        { name: 'flannel.8', detail: vxlan(8), mac: mac4, mtu: 1450, up: true },
+        { name: 'br7', detail: { kind: 'bridge' }, mac: bridgeMac, mtu: 1450, up: true, alias: 'netloom' },
+      ],
+      routes: [
+        {
+          destination: Prefix.parse('10.244.9.0/24'),
+          table: 254,
+          priority: 0,
+          protocol: 78,
+          type: 'unicast',
+          scope: 'global',
+          hops: [{ gateway: IpAddress.parse('192.0.2.9'), link: 'eth0' }],
+        },
+        {
+          destination: Prefix.parse('10.99.0.0/24'),
+          table: 254,
+          priority: 0,
+          protocol: 3,
+          type: 'unicast',
+          scope: 'global',
+          hops: [{ gateway: IpAddress.parse('192.0.2.9'), link: 'eth0' }],
+        },
+      ],
+    });
+    const desired = desire({
+      config: sampleConfig({}),
+      peers: [],
+      more: { links: [...actual.links.values()].slice(3) },
+    });
+    const deletions = planRoute(desired.route, actual, desired.scope)
+      .map(routeStepText)
+      .filter((text) => / delete /.test(text));
+    expect(deletions).toEqual([
+      'ip route delete 10.244.9.0/24 via 192.0.2.9 dev eth0 proto 78',
+      'ip link delete flannel.7',
+      'ip link delete br7',
+    ]);
+  });
+});
+
+describe('host-gw', () => {
+  const backend = { Type: 'host-gw' };
+  const hostGw = (number: number, more = {}) => sampleLease({ number, backend: 'host-gw', ...more });
+
+  test('a route to each peer, the MTU of the underlay, no device', () => {
+    const desired = desire({ config: sampleConfig({ backend }), peers: [hostGw(2), hostGw(3)] });
+    expect(commands(desired)).toEqual([
+      `ip link add cni0 address ${bridgeMac} mtu 1500 up type bridge && ip link set cni0 alias "netloom"`,
+      'ip address add 10.244.1.1/24 dev cni0',
+      'ip route replace 10.244.2.0/24 via 192.0.2.2 dev eth0 proto 78',
+      'ip route replace 10.244.3.0/24 via 192.0.2.3 dev eth0 proto 78',
+    ]);
+  });
+
+  test('a peer behind a router is reported, the others are reached', () => {
+    const peers = [
+      hostGw(2, { publicIp: '203.0.113.2' }),
+      hostGw(3, { publicIp: '198.51.100.3' }),
+      hostGw(4),
+    ];
+    const desired = desire({ config: sampleConfig({ backend }), peers });
+    expect(commands(desired).slice(2)).toEqual([
+      'ip route replace 10.244.4.0/24 via 192.0.2.4 dev eth0 proto 78',
+    ]);
+    expect(desired.peers.map(({ lease, problem }) => `${peerName(lease)}: ${problem ?? 'ok'}`)).toEqual([
+      'node-2: its address "203.0.113.2" is not on a network of interface "eth0": host-gw needs all nodes on one',
+      'node-3: its address "198.51.100.3" is not on a network of interface "eth0": host-gw needs all nodes on one',
+      'node-4: ok',
+    ]);
+  });
+});

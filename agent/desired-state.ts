@@ -1,0 +1,120 @@
+// The whole state that a node should have, as one pure function of configuration, leases, underlay and settings. It reads
+// nothing and applies nothing.
+import { netloomRouteProtocol, type RouteState, routeState } from '../kernel/route/objects.ts';
+import type { RouteScope } from '../kernel/route/step.ts';
+import type { Lease } from '../store/lease.ts';
+import type { NetworkConfig } from '../store/network-config.ts';
+import { netloomAlias } from './alias.ts';
+import type { DeviceMacs, PeerPlan } from './backend/backend.ts';
+import { planBackend } from './backend/choose-backend.ts';
+import { isVxlanDeviceName } from './backend/vxlan.ts';
+import { gatewayOf, nodeSysctls, planBridge } from './bridge.ts';
+import { type MasqueradeChoices, type MasqueradeInput, masqueradeInput } from './masquerade-input.ts';
+import { checkPeers, type RejectedPeer } from './peers.ts';
+import type { RouteLookup } from './route-lookup.ts';
+import { formatSubnetEnv, type SubnetEnvFamily } from './subnet-env.ts';
+import type { Underlay } from './underlay.ts';
+
+/** The settings that the node's state depends on. */
+export interface NodeChoices {
+  readonly bridge: string;
+  readonly subnetFile: string;
+  readonly masquerade: 'nftables' | 'iptables' | 'none';
+  readonly masqueradeChoices: MasqueradeChoices;
+  /** Path -> text of files that are the same whatever the leases say: the CNI configuration. */
+  readonly files?: ReadonlyMap<string, string>;
+}
+
+export interface DesiredInput {
+  readonly config: NetworkConfig;
+  readonly own: Lease;
+  /** The leases of the other nodes, unchecked. */
+  readonly leases: readonly Lease[];
+  readonly underlay: Underlay;
+  readonly routeTo: RouteLookup;
+  readonly choices: NodeChoices;
+  readonly macs: DeviceMacs;
+  /** What there is: only looked at for links that an earlier configuration of ours left behind. */
+  readonly actual: RouteState;
+}
+
+export interface DesiredState {
+  readonly route: RouteState;
+  readonly scope: RouteScope;
+  /** What the firewall is made from: undefined when there is nothing to masquerade or to accept. */
+  readonly masquerade: MasqueradeInput | undefined;
+  readonly sysctls: ReadonlyMap<string, string>;
+  /** Path -> text, mode 0644. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly peers: readonly PeerPlan[];
+  readonly rejected: readonly RejectedPeer[];
+  /** The pods' MTU. */
+  readonly mtu: number;
+}
+
+export function desiredState(input: DesiredInput): DesiredState {
+  const { config, own, underlay, routeTo, choices, macs } = input;
+  const { accepted, rejected } = checkPeers(input.leases, { config, own, underlay });
+  const backend = planBackend({ config, own, peers: accepted, underlay, routeTo });
+  const { objects, mtu } = backend;
+  const bridge = planBridge({ name: choices.bridge, own, mac: macs(choices.bridge), mtu });
+  const devices = objects.links.map(({ name }) => name);
+  const made = [...devices, choices.bridge];
+  return {
+    route: routeState({
+      ...objects,
+      links: [...objects.links, bridge.link],
+      addresses: [...objects.addresses, ...bridge.addresses],
+    }),
+    scope: {
+      links: new Set([
+        ...made.filter((name) => isReplaceable(input.actual, name)),
+        ...staleLinks(input.actual, made),
+      ]),
+      addressesOn: new Set(made),
+      neighboursOn: new Set(devices),
+      fdbOn: new Set(devices),
+      protocol: netloomRouteProtocol,
+    },
+    masquerade: firewallInput(config, own, choices),
+    sysctls: nodeSysctls(made, { ip4: own.subnet !== undefined, ip6: own.subnet6 !== undefined }),
+    // Others may read subnet.env as soon as they see theirs.
+    files: new Map([[choices.subnetFile, subnetEnv(input, mtu)], ...(choices.files ?? [])]),
+    peers: backend.peers,
+    rejected,
+    mtu,
+  };
+}
+
+/** A link of our name may be made anew only if it is of a kind that we make: never a machine's own interface. */
+function isReplaceable({ links }: RouteState, name: string): boolean {
+  const kind = links.get(name)?.detail.kind;
+  return kind === undefined || kind === 'bridge' || kind === 'vxlan';
+}
+
+/** Links that bear our mark and are not wanted: the device of another VNI, the bridge's former name. */
+export function staleLinks(actual: RouteState, wanted: readonly string[]): readonly string[] {
+  return [...actual.links.values()]
+    .filter(({ name, alias, detail }) => {
+      const ours = detail.kind === 'bridge' || (detail.kind === 'vxlan' && isVxlanDeviceName(name));
+      return alias === netloomAlias && ours && !wanted.includes(name);
+    })
+    .map(({ name }) => name);
+}
+
+function firewallInput(config: NetworkConfig, own: Lease, choices: NodeChoices): MasqueradeInput | undefined {
+  return choices.masquerade === 'none' ? undefined : masqueradeInput(config, own, choices.masqueradeChoices);
+}
+
+function subnetEnv({ config, own, choices }: DesiredInput, mtu: number): string {
+  const family = (range: NetworkConfig['ip4'], subnet: Lease['subnet']): SubnetEnvFamily | undefined =>
+    range === undefined || subnet === undefined
+      ? undefined
+      : { networks: [range.network], gateway: gatewayOf(subnet) };
+  return formatSubnetEnv({
+    ip4: family(config.ip4, own.subnet),
+    ip6: family(config.ip6, own.subnet6),
+    mtu,
+    masquerade: choices.masquerade !== 'none',
+  });
+}

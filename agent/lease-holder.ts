@@ -1,0 +1,120 @@
+// Holds the node's lease: acquires it, publishes anew what changed, renews it in time, and gets another when it is lost. When
+// the store cannot be reached it goes on with the lease that it has until that ends.
+import type { Clock } from '../runtime/clock.ts';
+import type { Lease } from '../store/lease.ts';
+import { type LeaseSubnets, leaseKey } from '../store/lease-key.ts';
+import type { LeaseSnapshot, LeaseStore } from '../store/lease-store.ts';
+import { isStoreError } from '../store/store-error.ts';
+import type { Advertisement } from './backend/backend.ts';
+
+export interface LeaseHolderOptions {
+  readonly store: LeaseStore;
+  readonly node: string;
+  /** Milliseconds between renewals. */
+  readonly renewInterval: number;
+  readonly clock: Clock;
+  /** The subnets of the node's last life. */
+  readonly previous: () => LeaseSubnets | undefined;
+}
+
+export interface HeldLease {
+  readonly lease: Lease | undefined;
+  /** Why there is none, or why it could not be renewed. */
+  readonly error: unknown;
+}
+
+export interface LeaseHolder {
+  /** Makes sure of the lease with what it is to say. Never rejects but when the signal aborts. */
+  hold(advertisement: Advertisement, signal: AbortSignal): Promise<HeldLease>;
+  /** Renews the lease as it is, when that is due: for a node that cannot say where it is at the moment. */
+  keep(signal: AbortSignal): Promise<HeldLease>;
+  /** Looks whether the store still has the lease. */
+  notice(snapshot: LeaseSnapshot): void;
+  /** True while a lease is held that has not ended. */
+  readonly isHeld: boolean;
+  readonly lease: Lease | undefined;
+  /** Clock time of the last acquisition or renewal. */
+  readonly renewedAt: number | undefined;
+  /** When the next renewal is due; Infinity without a lease. */
+  readonly renewAt: number;
+  readonly error: unknown;
+}
+
+export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
+  const { store, node, renewInterval, clock } = options;
+  let lease: Lease | undefined;
+  let published: string | undefined;
+  let lost = false;
+  let renewedAt: number | undefined;
+  let error: unknown;
+
+  const isEnded = (): boolean => lease?.expiresAt !== undefined && lease.expiresAt <= clock.now();
+  const renewAt = (): number =>
+    renewedAt === undefined ? Number.POSITIVE_INFINITY : renewedAt + renewInterval;
+
+  async function acquire(advertisement: Advertisement, signal: AbortSignal): Promise<void> {
+    const previous = lease ?? options.previous();
+    lease = await store.acquire({ ...advertisement, node, previous }, signal);
+    published = JSON.stringify(advertisement);
+    lost = false;
+    renewedAt = clock.now();
+  }
+
+  /** False when the lease was lost. */
+  async function renew(signal: AbortSignal): Promise<boolean> {
+    if (lease === undefined) return false;
+    try {
+      lease = await store.renew(lease, signal);
+      renewedAt = clock.now();
+      return true;
+    } catch (problem) {
+      if (!isStoreError(problem, 'lost')) throw problem;
+      lost = true;
+      return false;
+    }
+  }
+
+  async function attempt(work: () => Promise<void>, signal: AbortSignal): Promise<HeldLease> {
+    try {
+      await work();
+      error = undefined;
+    } catch (problem) {
+      signal.throwIfAborted();
+      error = problem;
+    }
+    return { lease: lost || isEnded() ? undefined : lease, error };
+  }
+
+  return {
+    hold: (advertisement, signal) =>
+      attempt(async () => {
+        const stale = lease === undefined || lost || published !== JSON.stringify(advertisement);
+        if (stale || isEnded()) await acquire(advertisement, signal);
+        else if (clock.now() >= renewAt() && !(await renew(signal))) await acquire(advertisement, signal);
+      }, signal),
+    keep: (signal) =>
+      attempt(async () => {
+        if (lease !== undefined && !lost && clock.now() >= renewAt()) await renew(signal);
+      }, signal),
+    notice(snapshot) {
+      if (lease === undefined || snapshot.config === undefined) return;
+      const found = snapshot.leases.get(leaseKey(lease));
+      if (found === undefined || (found.node !== undefined && found.node !== node)) lost = true;
+    },
+    get isHeld() {
+      return lease !== undefined && !lost && !isEnded();
+    },
+    get lease() {
+      return lease;
+    },
+    get renewedAt() {
+      return renewedAt;
+    },
+    get renewAt() {
+      return renewAt();
+    },
+    get error() {
+      return error;
+    },
+  };
+}

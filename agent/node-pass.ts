@@ -1,0 +1,315 @@
+// One pass over the node: from what the store and the kernel say now to a kernel that is as it should be, and a report of it.
+// When it runs, and what is remembered between passes, is agent.ts's.
+
+import { isNotFound } from '../kernel/kernel-error.ts';
+import type { RouteState } from '../kernel/route/objects.ts';
+import { planRoute } from '../kernel/route/plan.ts';
+import type { RouteStep, StepResult } from '../kernel/route/step.ts';
+import { errorMessage } from '../runtime/error-text.ts';
+import type { Lease } from '../store/lease.ts';
+import type { LeaseSnapshot } from '../store/lease-store.ts';
+import type { NetworkConfig } from '../store/network-config.ts';
+import type { PeerPlan } from './backend/backend.ts';
+import { advertise, whyNotBackend } from './backend/choose-backend.ts';
+import { type DesiredState, desiredState, type NodeChoices } from './desired-state.ts';
+import type { MacKeeper } from './device-macs.ts';
+import { countRepairs, type Settled } from './drift.ts';
+import type { Firewall } from './firewall.ts';
+import type { LeaseHolder } from './lease-holder.ts';
+import type { MadeRecord } from './made-record.ts';
+import { ensureFiles } from './node-files.ts';
+import { ensureSysctls, type Sysctls } from './node-sysctls.ts';
+import { routeLookup } from './route-lookup.ts';
+import { stepSubject, subjectName } from './route-steps.ts';
+import { chooseUnderlay, type Underlay, type UnderlaySettings } from './underlay.ts';
+
+/** The rtnetlink state of the node. */
+export interface NodeRoutes {
+  /** `thorough`: as the kernel lists it, not as its notifications add up to. */
+  read(thorough: boolean): RouteState;
+  apply(steps: readonly RouteStep[]): readonly StepResult[];
+}
+
+export interface PassPorts {
+  readonly route: NodeRoutes;
+  readonly firewall: Firewall;
+  readonly sysctls: Sysctls;
+  readonly holder: LeaseHolder;
+  readonly macs: MacKeeper;
+  readonly made: Pick<MadeRecord, 'noteFile'>;
+}
+
+export interface PassInput {
+  readonly node: string;
+  readonly choices: NodeChoices;
+  readonly underlaySettings: UnderlaySettings;
+  /** Undefined before the store's first word. */
+  readonly snapshot: LeaseSnapshot | undefined;
+  /** What the last pass left; undefined before the first. */
+  readonly settled: SettledNode | undefined;
+  /** Also look at what tells nobody when it changes. */
+  readonly thorough: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What is remembered of a pass to tell repairs from changes in the next. */
+export interface SettledNode {
+  readonly route: Settled;
+  readonly desired: DesiredState;
+  readonly failed: ReadonlySet<string>;
+}
+
+export interface PassResult {
+  /** Why the node is not ready; none: it is. */
+  readonly blockers: readonly string[];
+  readonly config: NetworkConfig | undefined;
+  readonly underlay: Underlay | undefined;
+  readonly lease: Lease | undefined;
+  /** Undefined when the pass could not get as far. Then nothing was touched. */
+  readonly desired: DesiredState | undefined;
+  /** Peers that are not programmed, and why. */
+  readonly unprogrammed: ReadonlyMap<PeerPlan, string>;
+  /** By the name of the object: what to try again. */
+  readonly failed: ReadonlyMap<string, unknown>;
+  /** By kind of step ("route-set", "sysctl", "firewall", "file"). */
+  readonly steps: ReadonlyMap<string, number>;
+  /** Of these steps, those that put back what somebody changed; by kind of object. */
+  readonly repairs: ReadonlyMap<string, number>;
+  readonly settled: SettledNode | undefined;
+}
+
+export async function runPass(ports: PassPorts, input: PassInput): Promise<PassResult> {
+  const { snapshot, signal } = input;
+  if (snapshot === undefined) return blocked(input, { blockers: ['the store has not answered yet'] });
+  const { config } = snapshot;
+  if (config === undefined) {
+    const why = snapshot.problems[0]?.message ?? 'there is no network configuration';
+    return blocked(input, { blockers: [why] });
+  }
+  const actual = ports.route.read(input.thorough);
+  const found = findUnderlay(actual, input, config);
+  const reason = found.kind === 'missing' ? found.reason : whyNotBackend(config, found.underlay);
+  if (found.kind === 'missing' || reason !== undefined) {
+    // The lease stays ours meanwhile, and the data path as it is.
+    const { lease, error } = await ports.holder.keep(signal);
+    const failed = error === undefined ? new Map() : new Map([['lease', error]]);
+    return blocked(input, { blockers: [reason ?? ''], config, lease, failed });
+  }
+  const { underlay } = found;
+  const macs = ports.macs.choose({ actual, lease: leaseOf(input.node, snapshot) });
+  const advertisement = advertise({ config, underlay, macs });
+  // macs() chooses when it is asked: the bridge's as well, before all are written.
+  macs(input.choices.bridge);
+  const failed = new Map<string, unknown>();
+  attempt(failed, 'state directory', () => ports.macs.save());
+  const renewedAt = ports.holder.renewedAt;
+  const held = await ports.holder.hold(advertisement, signal);
+  if (held.error !== undefined) failed.set('lease', held.error);
+  if (held.lease === undefined) {
+    return blocked(input, { blockers: [errorMessage(held.error)], config, underlay, failed });
+  }
+  const own = held.lease;
+  // Talking to the store took time, in which the kernel went on.
+  const current = ports.holder.renewedAt === renewedAt ? actual : ports.route.read(input.thorough);
+  const desired = desiredState({
+    config,
+    own,
+    leases: [...snapshot.leases.values()].filter((lease) => !isOurs(lease, own)),
+    underlay,
+    routeTo: routeLookup(current),
+    choices: input.choices,
+    macs,
+    actual: current,
+  });
+  return applyAll(ports, { ...input, desired, actual: current, failed, config, underlay, lease: own });
+}
+
+interface ApplyInput extends PassInput {
+  readonly desired: DesiredState;
+  readonly actual: RouteState;
+  readonly failed: Map<string, unknown>;
+  readonly config: NetworkConfig;
+  readonly underlay: Underlay;
+  readonly lease: Lease;
+}
+
+async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult> {
+  const { desired, failed, settled } = input;
+  const steps = new Map<string, number>();
+  const repairs = new Map<string, number>();
+  const routes = applyRoutes(ports.route, input);
+  for (const step of routes.steps) add(steps, step.kind);
+  for (const [kind, count] of countRepairs(routes.steps, desired.route, settled?.route)) {
+    add(repairs, kind, count);
+  }
+  /** Not a repair if another value was wanted before, or if it failed before. */
+  const note = (kind: string, subject: string, unchanged: boolean): void => {
+    add(steps, kind);
+    if (settled !== undefined && unchanged && !settled.failed.has(subject)) add(repairs, kind);
+  };
+  const sysctls = ensureSysctls(desired.sysctls, ports.sysctls);
+  for (const key of sysctls.written) {
+    note('sysctl', `sysctl ${key}`, settled?.desired.sysctls.get(key) === desired.sysctls.get(key));
+  }
+  for (const [key, error] of sysctls.failed) failed.set(`sysctl ${key}`, error);
+  const files = ensureFiles(desired.files, ports.made.noteFile);
+  for (const path of files.written) {
+    note('file', `file ${path}`, settled?.desired.files.get(path) === desired.files.get(path));
+  }
+  for (const [path, error] of files.failed) failed.set(`file ${path}`, error);
+  try {
+    const changes = await ports.firewall.ensure(desired.masquerade, {
+      signal: input.signal,
+      thorough: input.thorough,
+    });
+    const same = JSON.stringify(settled?.desired.masquerade) === JSON.stringify(desired.masquerade);
+    for (const _ of changes) note('firewall', 'firewall', same);
+  } catch (error) {
+    failed.set('firewall', error);
+  }
+  const unprogrammed = unprogrammedPeers(desired.peers, routes.remaining, failed);
+  const failedNames = new Set([...failed.keys(), ...routes.remaining]);
+  return {
+    blockers: blockersOf(ports.holder, { failed, unprogrammed }),
+    config: input.config,
+    underlay: input.underlay,
+    lease: input.lease,
+    desired,
+    unprogrammed,
+    failed,
+    steps,
+    repairs,
+    settled: { route: { desired: desired.route, failed: failedNames }, desired, failed: failedNames },
+  };
+}
+
+/** A device that is deleted takes its rows along one by one: a plan made meanwhile is out of date at once. */
+const rounds = 3;
+
+/** Applies the plan and looks what is left of it, and once more if the kernel went on meanwhile. */
+function applyRoutes(
+  driver: NodeRoutes,
+  { desired, actual, failed }: ApplyInput,
+): { readonly steps: readonly RouteStep[]; readonly remaining: ReadonlySet<string> } {
+  const steps: RouteStep[] = [];
+  const errors = new Map<string, Error>();
+  let plan = planRoute(desired.route, actual, desired.scope);
+  for (let round = 0; round < rounds && plan.length > 0; round++) {
+    errors.clear();
+    for (const { step, error } of driver.apply(plan)) {
+      if (error === undefined) steps.push(step);
+      else errors.set(subjectName(stepSubject(step)), error);
+    }
+    plan = planRoute(desired.route, driver.read(false), desired.scope);
+    // What the kernel refuses for good it would refuse again.
+    if (errors.size > 0 && ![...errors.values()].some(isNotFound)) break;
+  }
+  for (const [name, error] of errors) failed.set(name, error);
+  const remaining = new Set(plan.map((step) => subjectName(stepSubject(step))));
+  for (const name of remaining) {
+    if (!failed.has(name)) failed.set(name, new Error(`Cannot keep ${name}: it changed again at once`));
+  }
+  return { steps, remaining };
+}
+
+function unprogrammedPeers(
+  peers: readonly PeerPlan[],
+  remaining: ReadonlySet<string>,
+  failed: ReadonlyMap<string, unknown>,
+): ReadonlyMap<PeerPlan, string> {
+  const reasons = new Map<PeerPlan, string>();
+  for (const peer of peers) {
+    const names = [
+      ...peer.keys.neighbours.map((key) => subjectName({ kind: 'neighbour', key })),
+      ...peer.keys.fdb.map((key) => subjectName({ kind: 'fdb', key })),
+      ...peer.keys.routes.map((key) => subjectName({ kind: 'route', key })),
+    ];
+    const left = remaining.size === 0 ? undefined : names.find((name) => remaining.has(name));
+    if (peer.problem !== undefined) reasons.set(peer, peer.problem);
+    else if (left !== undefined) reasons.set(peer, errorMessage(failed.get(left)));
+  }
+  return reasons;
+}
+
+function blockersOf(
+  holder: LeaseHolder,
+  found: {
+    readonly failed: ReadonlyMap<string, unknown>;
+    readonly unprogrammed: ReadonlyMap<PeerPlan, string>;
+  },
+): readonly string[] {
+  const { failed, unprogrammed } = found;
+  const blockers: string[] = [];
+  if (!holder.isHeld) blockers.push(`the lease is not held: ${errorMessage(holder.error)}`);
+  // A lease that could not be renewed holds until it ends.
+  const objects = [...failed].filter(([name]) => name !== 'lease');
+  const [first] = objects;
+  if (first !== undefined) {
+    const more = objects.length === 1 ? '' : ` (and ${objects.length - 1} more)`;
+    blockers.push(`${errorMessage(first[1])}${more}`);
+  }
+  if (unprogrammed.size > 0) blockers.push(`${unprogrammed.size} peers are not programmed`);
+  return blockers;
+}
+
+function findUnderlay(actual: RouteState, input: PassInput, config: NetworkConfig) {
+  const families = [
+    ...(config.ip4 === undefined ? [] : ([4] as const)),
+    ...(config.ip6 === undefined ? [] : ([6] as const)),
+  ];
+  const marked = [...actual.links.values()].filter(({ alias }) => alias === 'netloom');
+  const ownLinks = new Set([input.choices.bridge, ...marked.map(({ name }) => name)]);
+  return chooseUnderlay(actual, {
+    settings: input.underlaySettings,
+    families,
+    routeTo: routeLookup(actual),
+    ownLinks,
+  });
+}
+
+function leaseOf(node: string, snapshot: LeaseSnapshot): Lease | undefined {
+  return [...snapshot.leases.values()].find((lease) => lease.node === node);
+}
+
+/** By subnet: the node's lease may still be in the store as it was before it was published anew. */
+function isOurs(lease: Lease, own: Lease): boolean {
+  const same = (a: Lease['subnet'], b: Lease['subnet']): boolean =>
+    a === undefined || b === undefined ? a === b : a.equals(b);
+  const subnets = same(lease.subnet, own.subnet) && same(lease.subnet6, own.subnet6);
+  return (lease.node !== undefined && lease.node === own.node) || (subnets && lease.node === undefined);
+}
+
+interface Blocked {
+  readonly blockers: readonly string[];
+  readonly config?: NetworkConfig | undefined;
+  readonly underlay?: Underlay | undefined;
+  readonly lease?: Lease | undefined;
+  readonly failed?: ReadonlyMap<string, unknown>;
+}
+
+function blocked(input: PassInput, { blockers, config, underlay, lease, failed }: Blocked): PassResult {
+  return {
+    blockers,
+    config,
+    underlay,
+    lease,
+    desired: undefined,
+    unprogrammed: new Map(),
+    failed: failed ?? new Map(),
+    steps: new Map(),
+    repairs: new Map(),
+    settled: input.settled,
+  };
+}
+
+function attempt(failed: Map<string, unknown>, name: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    failed.set(name, error);
+  }
+}
+
+function add(counts: Map<string, number>, kind: string, count = 1): void {
+  counts.set(kind, (counts.get(kind) ?? 0) + count);
+}

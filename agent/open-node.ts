@@ -1,0 +1,62 @@
+// Opens what a running agent needs of the kernel, in the process's namespace or another. What is done with it is agent.ts's.
+import type { Netns } from '../kernel/netns.ts';
+import { Poller } from '../kernel/poller.ts';
+import { openRouteDriver } from '../kernel/route/driver.ts';
+import { RouteMirror } from '../kernel/route/mirror.ts';
+import type { KernelChange } from './agent.ts';
+import type { Firewall } from './firewall.ts';
+import { isWorthAPass } from './kernel-changes.ts';
+import type { MadeRecord } from './made-record.ts';
+import type { NodeRoutes } from './node-pass.ts';
+import { openSysctls, type Sysctls } from './node-sysctls.ts';
+import { openFirewall } from './open-firewall.ts';
+
+export interface NodeKernel {
+  readonly route: NodeRoutes;
+  readonly sysctls: Sysctls;
+  readonly firewall: Firewall;
+  /** Reports changes from now on. Returns how to stop. */
+  watch(onChange: (change: KernelChange) => void): () => void;
+  close(): Promise<void>;
+}
+
+export interface OpenNodeOptions {
+  readonly netns?: Netns | undefined;
+  readonly masquerade: 'nftables' | 'iptables' | 'none';
+  readonly made: MadeRecord;
+}
+
+/** Throws KernelError when the kernel refuses: EPERM without CAP_NET_ADMIN. */
+export function openNode({ netns, masquerade, made }: OpenNodeOptions): NodeKernel {
+  const poller = new Poller();
+  let listener: (change: KernelChange) => void = () => {};
+  const driver = openRouteDriver({ netns });
+  const mirror = new RouteMirror({
+    netns,
+    poller,
+    onChange: (change) => {
+      if (isWorthAPass(change)) listener('kernel');
+    },
+  });
+  const firewall = openFirewall({ netns, masquerade, made });
+  return {
+    route: {
+      read: (thorough) => (thorough ? driver.read() : mirror.state()),
+      apply: (steps) => driver.apply(steps),
+    },
+    sysctls: openSysctls(netns),
+    firewall,
+    watch(onChange) {
+      listener = onChange;
+      return () => {
+        listener = () => {};
+      };
+    },
+    async close() {
+      mirror.close();
+      driver.close();
+      firewall.close();
+      await poller.close();
+    },
+  };
+}

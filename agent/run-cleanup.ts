@@ -1,0 +1,49 @@
+// Opens what a cleanup of this node needs, from the agent's settings, and closes it again. What is taken away is cleanup.ts's.
+import type { Netns } from '../kernel/netns.ts';
+import { openNftDriver } from '../kernel/nft/driver.ts';
+import { openRouteDriver } from '../kernel/route/driver.ts';
+import { DirectoryLeaseStore } from '../store/directory/directory-lease-store.ts';
+import { type CleanupReport, cleanUp } from './cleanup.ts';
+import { createIptablesFirewall } from './iptables-firewall.ts';
+import { openMadeRecord } from './made-record.ts';
+import { agentTable } from './masquerade-nftables.ts';
+import { createNftFirewall } from './nft-firewall.ts';
+import { agentSocketPath } from './run-agent.ts';
+import type { AgentSettings } from './settings.ts';
+
+export interface RunCleanupOptions {
+  /** Say what would be done, and do nothing. */
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal;
+  readonly netns?: Netns | undefined;
+}
+
+/** Throws when the agent of this node still runs, or the kernel cannot be asked. */
+export async function runCleanup(
+  settings: AgentSettings,
+  options: RunCleanupOptions,
+): Promise<CleanupReport> {
+  const { dryRun, signal, netns } = options;
+  const store = new DirectoryLeaseStore({ directory: settings.storeDirectory, ttlMs: settings.leaseTtl });
+  const route = openRouteDriver({ netns });
+  const nft = openNftDriver({ netns });
+  try {
+    return await cleanUp({
+      node: settings.nodeName,
+      store,
+      route,
+      nft: createNftFirewall(nft),
+      iptables: createIptablesFirewall({ netns }),
+      hasNftTable: () => nft.read([agentTable]).state.size > 0,
+      made: openMadeRecord(settings.stateDirectory),
+      stateDirectory: settings.stateDirectory,
+      socketPath: agentSocketPath(settings.runDirectory),
+      dryRun,
+      signal,
+    });
+  } finally {
+    nft.close();
+    route.close();
+    await store.close();
+  }
+}
