@@ -10,6 +10,7 @@ const library = koffi.load(null);
 const calls = {
   bind: library.func('int bind(int fd, const void *address, uint32_t length)'),
   close: library.func('int close(int fd)'),
+  connect: library.func('int connect(int fd, const void *address, uint32_t length)'),
   eventfd: library.func('int eventfd(uint32_t value, int flags)'),
   flock: library.func('int flock(int fd, int operation)'),
   getsockopt: library.func('int getsockopt(int fd, int level, int name, void *value, void *size)'),
@@ -53,8 +54,9 @@ function check(result: number, operation: string, object = ''): number {
   throw new KernelError({ operation, object, errno: koffi.errno() });
 }
 
-export function open(path: string, flags: number): number {
-  return check(calls.open(path, flags | O_CLOEXEC, 0), 'open', path);
+/** `mode` is that of a file that O_CREAT makes. */
+export function open(path: string, flags: number, mode = 0): number {
+  return check(calls.open(path, flags | O_CLOEXEC, mode), 'open', path);
 }
 
 export function close(fd: number): void {
@@ -67,6 +69,11 @@ export function socket(domain: number, type: number, protocol: number): number {
 
 export function bind(fd: number, address: Uint8Array): void {
   check(calls.bind(fd, address, address.length), 'bind socket');
+}
+
+/** Fixes the peer of a datagram socket: what is received comes from it, what is sent goes to it. */
+export function connect(fd: number, address: Uint8Array): void {
+  check(calls.connect(fd, address, address.length), 'connect socket');
 }
 
 export function setSocketOption(fd: number, level: number, name: number, value: number): void {

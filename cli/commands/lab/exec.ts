@@ -1,0 +1,35 @@
+// `netloom lab exec`: a command inside of one of the lab's namespaces, on the caller's terminal, with its exit code.
+import { Netns } from '../../../kernel/netns.ts';
+import { runAttached } from '../../../kernel/process.ts';
+import type { CommandContext } from '../../context.ts';
+import { netnsPath } from '../../lab/lab-plan.ts';
+import { type LabState, requireLab } from '../../lab/lab-state.ts';
+import { UsageError } from '../../usage-error.ts';
+import { type Given, usualOptions } from '../lab-action.ts';
+
+export async function exec(context: CommandContext, given: Given): Promise<void> {
+  const options = usualOptions.parse(given.options);
+  // Commander leaves the "--" in place: what follows a command that takes arguments as they are is not looked at.
+  const [where = '', ...words] = given.args;
+  const [program, ...rest] = words[0] === '--' ? words.slice(1) : words;
+  if (program === undefined)
+    throw new UsageError('Cannot run nothing: netloom lab exec POD|NODE|outside -- COMMAND');
+  const state = requireLab(options.name, { complete: false });
+  using netns = Netns.open(netnsPath(memberNetns(state, where)));
+  context.releaseSignals();
+  context.fail(await runAttached([program, ...rest], { netns }));
+}
+
+function memberNetns(state: LabState, name: string): string {
+  const members = [
+    ...state.pods,
+    ...state.nodes,
+    { name: 'outside', netns: state.outside.netns },
+    { name: 'fabric', netns: state.fabric.netns },
+  ];
+  const member = members.find((candidate) => candidate.name === name);
+  if (member !== undefined) return member.netns;
+  throw new UsageError(
+    `There is no "${name}" in lab "${state.name}": it has ${members.map((one) => one.name).join(', ')}`,
+  );
+}

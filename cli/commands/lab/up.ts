@@ -1,0 +1,51 @@
+// `netloom lab up`: makes the lab, proves it if asked to, and ends with what runs and what to try next.
+import { z } from 'zod';
+import type { CommandContext } from '../../context.ts';
+import { allPassed } from '../../lab/check.ts';
+import { type LabPlan, labBackends, planLab } from '../../lab/lab-plan.ts';
+import { reportLab } from '../../lab/lab-report.ts';
+import type { LabState } from '../../lab/lab-state.ts';
+import { drawLab } from '../../lab/map.ts';
+import { labUp } from '../../lab/up.ts';
+import { asUsage, type Given, progressFor, usualOptions } from '../lab-action.ts';
+import { proveLab } from './check.ts';
+
+const upOptions = usualOptions.extend({
+  nodes: z.number(),
+  podsPerNode: z.number(),
+  backend: z.enum(labBackends),
+  replace: z.boolean().default(false),
+  prove: z.boolean().default(false),
+  agentFlag: z.array(z.string()).default([]),
+});
+
+export async function up(context: CommandContext, given: Given): Promise<void> {
+  const options = upOptions.parse(given.options);
+  const { terminal, signal } = context;
+  const plan = asUsage(() => planLab({ ...options, agentFlags: options.agentFlag }));
+  const state = await labUp(plan, {
+    progress: progressFor(context, options.json),
+    signal,
+    replace: options.replace,
+  });
+  const report = options.prove ? await proveLab(context, { state, json: options.json }) : undefined;
+  const lab = await reportLab(state, signal);
+  if (options.json) {
+    terminal.print(JSON.stringify({ ...lab, ...report }));
+  } else {
+    for (const line of ['', ...drawLab(lab, terminal.columns), '', ...whatNext(plan, state)])
+      terminal.print(line);
+  }
+  if (report !== undefined && !allPassed(report)) context.fail();
+}
+
+function whatNext(plan: LabPlan, state: LabState): readonly string[] {
+  const flag = plan.name === 'default' ? '' : ` --name ${plan.name}`;
+  const [first] = state.pods;
+  const other = state.pods.find(({ node }) => node !== first?.node) ?? state.pods[1];
+  const lines = [`netloom lab check${flag}`, `netloom lab exec${flag} n1 -- ip route`];
+  if (first !== undefined && other?.address !== undefined) {
+    lines.unshift(`netloom lab exec${flag} ${first.name} -- ping -c3 ${other.address}`);
+  }
+  return ['Try next:', ...[...lines, `netloom lab down${flag}`].map((line) => `  ${line}`)];
+}

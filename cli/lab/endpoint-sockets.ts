@@ -1,0 +1,80 @@
+// The two sockets that answer for one endpoint of a lab (a pod, a node, the internet): HTTP and UDP on one port, in its
+// namespace. They say who they are and whom they saw.
+import type { Socket } from 'node:dgram';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Netns } from '../../kernel/netns.ts';
+import { datagramSocket } from './datagram-socket.ts';
+
+/** What an endpoint answers to `GET /` and to a datagram. */
+export interface Sighting {
+  /** The endpoint's own name. */
+  readonly name: string;
+  /** The source address that it saw. */
+  readonly saw: string;
+  readonly port: number;
+}
+
+export interface EndpointSockets {
+  close(): void;
+}
+
+/**
+ * Opens both sockets in the namespace at path `netns`. `GET /` answers a Sighting as JSON, `POST /echo` what it is sent; a
+ * datagram is answered with a Sighting and its own bytes.
+ */
+export async function openEndpoint(endpoint: {
+  readonly name: string;
+  readonly netns: string;
+  readonly port: number;
+  /** Where datagrams are answered from, if the namespace has several addresses; the kernel's choice if absent. */
+  readonly address?: string | undefined;
+}): Promise<EndpointSockets> {
+  using netns = Netns.open(endpoint.netns);
+  const http = createServer((request, response) => answer(endpoint.name, { request, response }));
+  const udp = datagramSocket();
+  udp.on('message', (message, from) => {
+    const sighting: Sighting = { name: endpoint.name, saw: from.address, port: from.port };
+    udp.send(Buffer.concat([Buffer.from(`${JSON.stringify(sighting)}\n`), message]), from.port, from.address);
+  });
+  const listening = [listeningOf(http), listeningOf(udp)];
+  const close = (): void => {
+    http.closeAllConnections();
+    http.close();
+    udp.close();
+  };
+  netns.run(() => {
+    // Node opens and binds the socket within the call, as long as there is no host to look up.
+    http.listen(endpoint.port);
+    udp.bind(endpoint.port, endpoint.address);
+  });
+  try {
+    await Promise.all(listening);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { close };
+}
+
+function listeningOf(socket: Server | Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('listening', () => resolve());
+    socket.once('error', reject);
+  });
+}
+
+function answer(
+  name: string,
+  { request, response }: { readonly request: IncomingMessage; readonly response: ServerResponse },
+): void {
+  if (request.method === 'POST' && request.url === '/echo') {
+    response.writeHead(200, { 'content-type': 'application/octet-stream' });
+    request.pipe(response);
+    return;
+  }
+  request.resume();
+  const { remoteAddress = '', remotePort = 0 } = request.socket;
+  // A socket that listens for both families writes IPv4 addresses as "::ffff:10.244.1.2".
+  const sighting: Sighting = { name, saw: remoteAddress.replace(/^::ffff:/, ''), port: remotePort };
+  response.writeHead(200, { 'content-type': 'application/json' }).end(`${JSON.stringify(sighting)}\n`);
+}

@@ -1,0 +1,39 @@
+import { expect, test } from '@jest/globals';
+import { Netns } from '../../kernel/netns.ts';
+import { routeStepText } from '../../kernel/route/text.ts';
+import { fabricSteps, nodeSteps, outsideSteps } from './fabric.ts';
+import { planLab } from './lab-plan.ts';
+
+const plan = planLab({ name: 'default', nodes: 2, podsPerNode: 0, backend: 'vxlan' });
+
+test('the fabric has a bridge and a port for outside and for each node', () => {
+  // Only named in the steps: any handle does.
+  using netns = Netns.current();
+  expect(fabricSteps(plan, () => netns).map(routeStepText)).toEqual([
+    'ip link set lo up',
+    'ip link add underlay up type bridge',
+    ...['outside', 'n1', 'n2'].map(
+      (port) => `ip link add ${port} master underlay up type veth peer name eth0 netns ${netns.path}`,
+    ),
+  ]);
+});
+
+test('a node has its address and the way out', () => {
+  const [node] = plan.nodes;
+  if (node === undefined) throw new Error('the plan has nodes');
+  expect(nodeSteps(plan, node.address).map(routeStepText)).toEqual([
+    'ip link set lo up',
+    'ip link set eth0 up',
+    'ip address add 192.0.2.11/24 dev eth0',
+    'ip route replace default via 192.0.2.1 dev eth0 proto static',
+  ]);
+});
+
+test('outside has the gateway’s and the internet’s address, and no route to the pods', () => {
+  expect(outsideSteps(plan).map(routeStepText)).toEqual([
+    'ip link set lo up',
+    'ip link set eth0 up',
+    'ip address add 192.0.2.1/24 dev eth0',
+    'ip address add 198.51.100.10/32 dev lo',
+  ]);
+});

@@ -1,0 +1,101 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { isLabName, type LabOptions, labName, labNetnsPrefix, planLab, podName } from './lab-plan.ts';
+
+const usual: LabOptions = { name: 'default', nodes: 2, podsPerNode: 2, backend: 'vxlan' };
+
+test('names, addresses and directories of a lab', () => {
+  const plan = planLab(usual);
+  expect(JSON.parse(JSON.stringify(plan))).toEqual({
+    name: 'default',
+    backend: 'vxlan',
+    agentFlags: [],
+    directory: '/run/netloom-lab/default',
+    storeDirectory: '/run/netloom-lab/default/store',
+    podNetwork: '10.244.0.0/16',
+    fabric: { netns: 'netloom-default-fabric' },
+    outside: { netns: 'netloom-default-outside', gateway: '192.0.2.1/24', internet: '198.51.100.10' },
+    nodes: [
+      {
+        name: 'n1',
+        netns: 'netloom-default-n1',
+        address: '192.0.2.11/24',
+        directory: '/run/netloom-lab/default/nodes/n1',
+      },
+      {
+        name: 'n2',
+        netns: 'netloom-default-n2',
+        address: '192.0.2.12/24',
+        directory: '/run/netloom-lab/default/nodes/n2',
+      },
+    ],
+    pods: [
+      { name: 'pod-1a', node: 'n1', netns: 'netloom-default-pod-1a' },
+      { name: 'pod-1b', node: 'n1', netns: 'netloom-default-pod-1b' },
+      { name: 'pod-2a', node: 'n2', netns: 'netloom-default-pod-2a' },
+      { name: 'pod-2b', node: 'n2', netns: 'netloom-default-pod-2b' },
+    ],
+  });
+});
+
+test('no two things of a lab share a name or an address, whatever its size', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 0, max: 20 }), (nodes, podsPerNode) => {
+      const plan = planLab({ ...usual, nodes, podsPerNode });
+      const names = [
+        plan.fabric.netns,
+        plan.outside.netns,
+        ...plan.nodes.map((n) => n.netns),
+        ...plan.pods.map((p) => p.netns),
+      ];
+      expect(new Set(names).size).toBe(2 + nodes + nodes * podsPerNode);
+      const addresses = [plan.outside.gateway, ...plan.nodes.map((n) => n.address)].map(String);
+      expect(new Set(addresses).size).toBe(1 + nodes);
+      for (const pod of plan.pods) expect(podName(pod.name)).toBe(pod.name);
+    }),
+  );
+});
+
+test.each([
+  [{ nodes: 0 }, 'Cannot make a lab of 0 nodes: want 1 to 50'],
+  [{ nodes: 51 }, 'Cannot make a lab of 51 nodes: want 1 to 50'],
+  [{ podsPerNode: 21 }, 'Cannot make a lab of 21 pods per node: want 0 to 20'],
+  [{ name: 'a-b' }, 'Cannot name a lab "a-b"'],
+])('a plan with %j is refused', (change, message) => {
+  expect(() => planLab({ ...usual, ...change })).toThrow(message);
+});
+
+describe('names', () => {
+  test.each(['default', 'a', 'lab2', 'abcdefghij123456'])('a lab may be called "%s"', (name) => {
+    expect(labName(name)).toBe(name);
+  });
+
+  test.each(['', 'test', 'A', '1a', 'a-b', 'a/b', '..', 'abcdefghij1234567', 'ä'])(
+    'a lab may not be called "%s"',
+    (name) => {
+      expect(isLabName(name)).toBe(false);
+      expect(() => labName(name)).toThrow(SyntaxError);
+    },
+  );
+
+  test('the namespaces of one lab never look like those of another', () => {
+    const name = fc.stringMatching(/^[a-z][a-z0-9]{0,15}$/).filter(isLabName);
+    fc.assert(
+      fc.property(name, name, fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/), (one, other, member) => {
+        const foreign = `${labNetnsPrefix(other)}${member}`;
+        expect(foreign.startsWith(labNetnsPrefix(one))).toBe(one === other);
+      }),
+    );
+  });
+
+  test.each(['web', 'pod-1a', 'a'])('a pod may be called "%s"', (name) => {
+    expect(podName(name)).toBe(name);
+  });
+
+  test.each(['', 'n1', 'n42', 'outside', 'fabric', '-a', 'a-', 'A', '../x', 'x'.repeat(33)])(
+    'a pod may not be called "%s"',
+    (name) => {
+      expect(() => podName(name)).toThrow(SyntaxError);
+    },
+  );
+});

@@ -1,0 +1,76 @@
+// What a lab looks like now: its state file, and what its agents answer. For the map and for `lab status --json`.
+import { isRunning, residentMemory } from '../../kernel/process.ts';
+import { agentStatus, programmedPeers } from './agent-status.ts';
+import { nodePaths } from './daemons.ts';
+import type { LabNode, LabState } from './lab-state.ts';
+
+export interface AgentReport {
+  readonly state: 'ready' | 'not-ready' | 'silent' | 'stopped';
+  readonly pid: number | null;
+  /** How many other nodes it has programmed. */
+  readonly peers: number;
+  /** Bytes. */
+  readonly memory: number | null;
+}
+
+export interface NodeReport {
+  readonly name: string;
+  readonly netns: string;
+  readonly address: string;
+  /** Its pod subnet. */
+  readonly lease: string | null;
+  readonly agent: AgentReport;
+  readonly pods: readonly {
+    readonly name: string;
+    readonly netns: string;
+    readonly address: string | null;
+  }[];
+}
+
+export interface LabReport {
+  readonly name: string;
+  readonly backend: string;
+  readonly phase: LabState['phase'];
+  readonly created: string;
+  readonly podNetwork: string;
+  readonly outside: LabState['outside'];
+  readonly nodes: readonly NodeReport[];
+}
+
+export async function reportLab(state: LabState, signal: AbortSignal): Promise<LabReport> {
+  const { name, backend, phase, created, podNetwork, outside } = state;
+  const nodes = await Promise.all(state.nodes.map((node) => reportNode(state, { node, signal })));
+  return { name, backend, phase, created, podNetwork, outside, nodes };
+}
+
+/** True when the lab is complete and all its agents are ready. */
+export function isHealthy(report: LabReport): boolean {
+  return report.phase === 'running' && report.nodes.every(({ agent }) => agent.state === 'ready');
+}
+
+async function reportNode(
+  state: LabState,
+  { node, signal }: { readonly node: LabNode; readonly signal: AbortSignal },
+): Promise<NodeReport> {
+  const process = state.processes.find(({ name }) => name === `agent ${node.name}`);
+  const running = process !== undefined && isRunning(process);
+  const status = running
+    ? await agentStatus(nodePaths(node).socket, signal).catch(() => undefined)
+    : undefined;
+  const pods = state.pods
+    .filter((pod) => pod.node === node.name)
+    .map(({ name, netns, address }) => ({ name, netns, address: address ?? null }));
+  return {
+    name: node.name,
+    netns: node.netns,
+    address: node.address,
+    lease: status?.lease?.subnet ?? null,
+    agent: {
+      state: !running ? 'stopped' : status === undefined ? 'silent' : status.ready ? 'ready' : 'not-ready',
+      pid: running ? process.pid : null,
+      peers: status === undefined ? 0 : programmedPeers(status),
+      memory: running ? (residentMemory(process.pid) ?? null) : null,
+    },
+    pods,
+  };
+}

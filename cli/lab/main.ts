@@ -1,0 +1,13 @@
+// Entry of a lab's responder process: `node cli/lab/main.ts SOCKET`. The lab starts it; nobody types this.
+import { keepCompiled } from '../keep-compiled.ts';
+import { startResponder } from './responder.ts';
+
+const [socket] = process.argv.slice(2);
+if (socket === undefined) throw new SyntaxError('Cannot start the responder without the path of its socket');
+const responder = await startResponder(socket);
+keepCompiled();
+const stop = (): void => {
+  void responder.close().then(() => process.exit(0));
+};
+process.once('SIGTERM', stop);
+process.once('SIGINT', stop);

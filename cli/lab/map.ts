@@ -1,0 +1,108 @@
+// Draws a lab for people: the underlay with outside and the nodes on it, each node a box with its lease, agent and pods. Pure.
+import type { LabReport } from './lab-report.ts';
+
+const usualWidth = 100;
+const gap = 2;
+const busName = ' underlay';
+
+/** Boxes that do not fit within `width` columns go on a further row. */
+export function drawLab(lab: LabReport, width = usualWidth): readonly string[] {
+  const boxes = lab.nodes.map(nodeBox);
+  const title = `lab ${lab.name} · ${lab.backend} · pods ${lab.podNetwork}${lab.phase === 'starting' ? ' · not complete' : ''}`;
+  const rows = intoRows(boxes, width - gap - busName.length);
+  return [
+    title,
+    '',
+    `  outside ${lab.outside.internet}`,
+    `     │ ${lab.outside.gateway}`,
+    ...rows.flatMap((row, i) =>
+      drawRow(row, { width: rowWidth(rows), first: i === 0, last: i === rows.length - 1 }),
+    ),
+  ];
+}
+
+function nodeBox(node: LabReport['nodes'][number]): readonly string[] {
+  const head = [
+    columns(node.name, node.address),
+    columns('lease', node.lease ?? 'none'),
+    columns('agent', agentWords(node.agent)),
+  ];
+  const pods =
+    node.pods.length === 0
+      ? ['no pods']
+      : node.pods.map(({ name, address }) => columns(name, address ?? 'not wired'));
+  const inner = Math.max(...[...head, ...pods].map((line) => line.length));
+  const framed = (line: string): string => `│ ${line.padEnd(inner)} │`;
+  const rule = '─'.repeat(inner + 2);
+  return [`┌${rule}┐`, ...head.map(framed), `├${rule}┤`, ...pods.map(framed), `└${rule}┘`];
+}
+
+function agentWords(agent: LabReport['nodes'][number]['agent']): string {
+  switch (agent.state) {
+    case 'ready':
+      return `ready, ${agent.peers} ${agent.peers === 1 ? 'peer' : 'peers'}`;
+    case 'not-ready':
+      return `not ready, ${agent.peers} ${agent.peers === 1 ? 'peer' : 'peers'}`;
+    case 'silent':
+      return 'does not answer';
+    case 'stopped':
+      return 'not running';
+    default:
+      return agent.state satisfies never;
+  }
+}
+
+function columns(left: string, right: string): string {
+  return `${left.padEnd(8)} ${right}`;
+}
+
+type Row = readonly (readonly string[])[];
+
+function intoRows(boxes: Row, width: number): readonly Row[] {
+  const rows: (readonly string[])[][] = [];
+  for (const box of boxes) {
+    const row = rows.at(-1);
+    if (row !== undefined && cells([...row, box]) <= width) row.push(box);
+    else rows.push([box]);
+  }
+  return rows;
+}
+
+function cells(row: Row): number {
+  return row.reduce((sum, box) => sum + gap + (box[0]?.length ?? 0), 0);
+}
+
+function rowWidth(rows: readonly Row[]): number {
+  return Math.max(0, ...rows.map(cells));
+}
+
+/** The underlay as a double line, with a stem down to each box of the row. */
+function drawRow(
+  row: Row,
+  { width, first, last }: { readonly width: number; readonly first: boolean; readonly last: boolean },
+): readonly string[] {
+  const height = Math.max(...row.map((box) => box.length));
+  const bus = Array.from({ length: width + gap }, () => '═');
+  if (first) bus[5] = '╧';
+  let left = gap;
+  const stems = row.map((box) => {
+    const middle = left + Math.floor((box[0]?.length ?? 0) / 2);
+    left += (box[0]?.length ?? 0) + gap;
+    return middle;
+  });
+  for (const stem of stems) bus[stem] = bus[stem] === '╧' ? '╪' : '╤';
+  const lines = Array.from({ length: height }, (_, i) => {
+    const text = row.map((box) => {
+      const blank = ' '.repeat(box[0]?.length ?? 0);
+      return ' '.repeat(gap) + (box[i] ?? blank);
+    });
+    return text.join('');
+  }).map((line, i) => (i === 0 ? withStems(line, stems) : line.trimEnd()));
+  return [`${bus.join('')}${first ? busName : ''}`, ...lines, ...(last ? [] : [''])];
+}
+
+function withStems(line: string, stems: readonly number[]): string {
+  const cellsOf = [...line];
+  for (const stem of stems) cellsOf[stem] = '┴';
+  return cellsOf.join('').trimEnd();
+}

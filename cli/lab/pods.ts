@@ -1,0 +1,72 @@
+// Adds pods to a running lab and takes them away: the namespace, the plugin's ADD and DEL, the endpoint that answers in it.
+import { Netns, removeNetns } from '../../kernel/netns.ts';
+import { Prefix } from '../../net/prefix.ts';
+import { type CniCall, cniAdd, cniDel, readConflist } from './cni-runtime.ts';
+import { nodePaths, pluginDirectory } from './daemons.ts';
+import { makeNetns } from './lab-namespaces.ts';
+import { netnsPath, type PodPlan } from './lab-plan.ts';
+import { type LabRecord, withoutPod, withPod } from './lab-record.ts';
+import type { LabPod, LabState } from './lab-state.ts';
+import { closeEndpointOf, openEndpointOf } from './responder-client.ts';
+
+/** Throws Error when the plugin refuses; what was made so far is removed again. */
+export async function addPod(
+  lab: LabRecord,
+  options: { readonly pod: PodPlan; readonly signal: AbortSignal },
+): Promise<LabPod> {
+  const { pod, signal } = options;
+  lab.update((state) => withPod(state, { name: pod.name, node: pod.node, netns: pod.netns }));
+  makeNetns(pod.netns);
+  try {
+    const address = await wire(lab.state, { pod, signal });
+    await openEndpointOf(lab.state.name, pod);
+    const wired: LabPod = { name: pod.name, node: pod.node, netns: pod.netns, address };
+    lab.update((state) => withPod(state, wired));
+    return wired;
+  } catch (error) {
+    // The runtime's duty after a failed ADD; its own failure would hide the first one.
+    await removePod(lab, pod).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** DEL, then the namespace. Throws Error when the plugin refuses; the namespace goes all the same. */
+export async function removePod(lab: LabRecord, pod: Pick<LabPod, 'name' | 'node' | 'netns'>): Promise<void> {
+  await closeEndpointOf(lab.state.name, pod.name);
+  try {
+    using call = pluginCall(lab.state, pod);
+    await cniDel(call);
+  } finally {
+    removeNetns(netnsPath(pod.netns));
+    lab.update((state) => withoutPod(state, pod.name));
+  }
+}
+
+async function wire(
+  state: LabState,
+  { pod, signal }: { readonly pod: PodPlan; readonly signal: AbortSignal },
+): Promise<string> {
+  using call = pluginCall(state, pod);
+  const result = await cniAdd({ ...call, signal });
+  const address = result.ips?.[0]?.address;
+  if (address === undefined) throw new Error(`The plugin gave pod "${pod.name}" no address`);
+  return Prefix.parse(address).address.toString();
+}
+
+function pluginCall(state: LabState, pod: Pick<LabPod, 'name' | 'node' | 'netns'>): CniCall & Disposable {
+  const node = state.nodes.find(({ name }) => name === pod.node);
+  if (node === undefined) {
+    const names = state.nodes.map(({ name }) => name).join(', ');
+    throw new RangeError(`There is no node "${pod.node}" in lab "${state.name}": it has ${names}`);
+  }
+  const netns = Netns.open(netnsPath(node.netns));
+  return {
+    conflist: readConflist(nodePaths(node).cniConf),
+    pluginDirectory,
+    node: netns,
+    containerId: `${state.name}-${pod.name}`,
+    podNetns: netnsPath(pod.netns),
+    env: { CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${state.name};K8S_POD_NAME=${pod.name}` },
+    [Symbol.dispose]: () => netns.close(),
+  };
+}

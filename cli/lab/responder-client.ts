@@ -1,0 +1,45 @@
+// Tells a lab's responder where to listen. The other side is responder.ts.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { unixRequest } from '../../runtime/unix-request.ts';
+import { responderSocket } from './daemons.ts';
+import { netnsPath } from './lab-plan.ts';
+
+/** TCP and UDP; above 1023, so that whoever looks with curl or nc sees a plain port. */
+export const endpointPort = 8080;
+
+/** Answers for the pod, the node or "outside" from now on. Throws Error when its port is taken there. */
+export async function openEndpointOf(
+  lab: string,
+  endpoint: { readonly name: string; readonly netns: string; readonly address?: string | undefined },
+): Promise<void> {
+  await unixRequest({
+    socketPath: responderSocket(lab),
+    method: 'PUT',
+    path: `/endpoints/${endpoint.name}`,
+    body: { netns: netnsPath(endpoint.netns), port: endpointPort, address: endpoint.address },
+  });
+}
+
+/** Nothing there is success. */
+export async function closeEndpointOf(lab: string, name: string): Promise<void> {
+  await unixRequest({ socketPath: responderSocket(lab), method: 'DELETE', path: `/endpoints/${name}` });
+}
+
+/** Resolves when the responder answers. Throws Error when its process ended or `timeout` milliseconds are over. */
+export async function awaitResponder(
+  lab: string,
+  options: { readonly timeout: number; readonly alive: () => boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  const deadline = performance.now() + options.timeout;
+  for (;;) {
+    try {
+      await unixRequest({ socketPath: responderSocket(lab), path: '/endpoints', signal: options.signal });
+      return;
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (!options.alive()) throw new Error('it ended');
+      if (performance.now() > deadline) throw error;
+    }
+    await sleep(10, undefined, { signal: options.signal });
+  }
+}

@@ -1,0 +1,71 @@
+// Answers inside every pod, node and "the internet" of a lab: HTTP and UDP on one port. One process for the whole lab holds
+// the sockets, each in its own namespace; endpoint-sockets.ts makes them. Not a proof of anything: check.ts asks it.
+
+import { rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { errorMessage } from '../../runtime/error-text.ts';
+import { type EndpointSockets, openEndpoint } from './endpoint-sockets.ts';
+
+const endpointBody = z.object({
+  netns: z.string().min(1),
+  port: z.number().int().min(1).max(65535),
+  address: z.ipv4().optional(),
+});
+
+export interface Responder {
+  close(): Promise<void>;
+}
+
+/**
+ * Listens on the unix socket `controlPath` (its directory keeps others out) for
+ * `PUT /endpoints/NAME {"netns": PATH, "port": N}`, `DELETE /endpoints/NAME` and `GET /endpoints`.
+ */
+export async function startResponder(controlPath: string): Promise<Responder> {
+  const endpoints = new Map<string, EndpointSockets>();
+  const server = createServer((request, response) => {
+    handle(request, endpoints).then(
+      (answer) => respond(response, { status: 200, answer }),
+      (error: unknown) =>
+        respond(response, {
+          status: 400,
+          answer: { error: errorMessage(error) },
+        }),
+    );
+  });
+  rmSync(controlPath, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(controlPath, resolve);
+  });
+  return {
+    async close() {
+      for (const endpoint of endpoints.values()) endpoint.close();
+      endpoints.clear();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+async function handle(request: IncomingMessage, endpoints: Map<string, EndpointSockets>): Promise<unknown> {
+  const name = /^\/endpoints\/([a-z0-9-]+)$/.exec(request.url ?? '')?.[1];
+  if (request.method === 'GET') return { endpoints: [...endpoints.keys()] };
+  if (name === undefined) throw new SyntaxError(`Cannot handle "${request.method} ${request.url}"`);
+  endpoints.get(name)?.close();
+  endpoints.delete(name);
+  if (request.method === 'DELETE') return {};
+  const endpoint = endpointBody.parse(JSON.parse(await text(request)));
+  endpoints.set(name, await openEndpoint({ name, ...endpoint }));
+  return {};
+}
+
+async function text(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString();
+}
+
+function respond(response: ServerResponse, { status, answer }: { status: number; answer: unknown }): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
+}

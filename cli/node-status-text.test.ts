@@ -1,0 +1,80 @@
+import { expect, test } from '@jest/globals';
+import { nodeStatusShape, nodeStatusText } from './node-status-text.ts';
+
+const status = nodeStatusShape.parse({
+  node: 'n1',
+  ready: true,
+  blockers: [],
+  lease: {
+    subnet: '10.244.1.0/24',
+    backend: 'vxlan',
+    publicIp: '192.0.2.11',
+    expiresAt: '2026-01-02T00:00:00.000Z',
+  },
+  underlay: { interface: 'eth0', mtu: 1500 },
+  mtu: 1450,
+  peers: [
+    {
+      node: 'n2',
+      subnet: '10.244.2.0/24',
+      publicIp: '192.0.2.12',
+      path: 'vxlan',
+      programmed: true,
+      reason: null,
+    },
+    {
+      node: 'n13',
+
+      publicIp: null,
+      path: 'rejected',
+      programmed: false,
+      reason: 'its subnet overlaps ours',
+    },
+  ],
+  pods: [{ name: 'default/web', addresses: ['10.244.1.2'], interface: 'eth0' }],
+  objects: { link: 2, route: 1, rule: 0 },
+  repaired: {},
+  problems: [{ object: 'lease n13', message: 'its subnet overlaps ours' }],
+});
+
+test('a node that is ready', () => {
+  expect(`\n${nodeStatusText(status).join('\n')}\n`).toBe(`
+node      n1  ready
+lease     10.244.1.0/24 (vxlan by 192.0.2.11, until 2026-01-02T00:00:00.000Z)
+underlay  eth0, MTU 1500; pods 1450
+objects   2 link, 1 route
+repaired  none
+peers     2
+  n2   10.244.2.0/24  192.0.2.12  vxlan     programmed
+  n13                 -           rejected  not programmed: its subnet overlaps ours
+pods      1
+  default/web  10.244.1.2  eth0
+problems  1
+  lease n13  its subnet overlaps ours
+`);
+});
+
+test('a node that has nothing yet', () => {
+  const bare = {
+    ...status,
+    ready: false,
+    blockers: ['no lease', 'no underlay'],
+    lease: null,
+    underlay: null,
+    mtu: null,
+    peers: [],
+    pods: undefined,
+    objects: {},
+    repaired: { route: 3 },
+    problems: [],
+  };
+  expect(`\n${nodeStatusText(bare).join('\n')}\n`).toBe(`
+node      n1  not ready: no lease; no underlay
+lease     none
+underlay  none
+objects   none
+repaired  3 route
+peers     0
+problems  none
+`);
+});

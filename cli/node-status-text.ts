@@ -1,0 +1,99 @@
+// The answer of an agent's /status (agent/status.ts) as text for people: lease, peers, pods, objects, repairs, problems. Pure.
+import { z } from 'zod';
+
+const subnets = { subnet: z.string().optional(), subnet6: z.string().optional() };
+const counts = z.record(z.string(), z.number());
+
+/** What the text is made of; --json passes on all that the agent said. */
+export const nodeStatusShape = z.looseObject({
+  node: z.string(),
+  ready: z.boolean(),
+  blockers: z.array(z.string()),
+  lease: z
+    .looseObject({
+      ...subnets,
+      backend: z.string(),
+      publicIp: z.string().nullable(),
+      expiresAt: z.string().nullable(),
+    })
+    .nullable(),
+  underlay: z.looseObject({ interface: z.string(), mtu: z.number() }).nullable(),
+  mtu: z.number().nullable(),
+  peers: z.array(
+    z.looseObject({
+      node: z.string(),
+      ...subnets,
+      publicIp: z.string().nullable(),
+      path: z.string(),
+      programmed: z.boolean(),
+      reason: z.string().nullable(),
+    }),
+  ),
+  /** Absent as long as the agent wires no pods. */
+  pods: z
+    .array(
+      z.looseObject({ name: z.string(), addresses: z.array(z.string()), interface: z.string().optional() }),
+    )
+    .optional(),
+  objects: counts,
+  repaired: counts,
+  problems: z.array(z.looseObject({ object: z.string(), message: z.string() })),
+});
+
+export type NodeStatus = z.infer<typeof nodeStatusShape>;
+
+export function nodeStatusText(status: NodeStatus): readonly string[] {
+  const { lease, underlay, peers, pods, problems } = status;
+  return [
+    `node      ${status.node}  ${status.ready ? 'ready' : `not ready: ${status.blockers.join('; ')}`}`,
+    `lease     ${lease === null ? 'none' : leaseText(lease)}`,
+    `underlay  ${underlay === null ? 'none' : `${underlay.interface}, MTU ${underlay.mtu}; pods ${status.mtu ?? '-'}`}`,
+    `objects   ${countText(status.objects)}`,
+    `repaired  ${countText(status.repaired)}`,
+    ...section(`peers     ${peers.length}`, peers.map(peerCells)),
+    ...(pods === undefined
+      ? []
+      : section(
+          `pods      ${pods.length}`,
+          pods.map((pod) => [pod.name, pod.addresses.join(', '), pod.interface ?? '']),
+        )),
+    ...section(
+      `problems  ${problems.length === 0 ? 'none' : problems.length}`,
+      problems.map((one) => [one.object, one.message]),
+    ),
+  ];
+}
+
+function subnetText({
+  subnet,
+  subnet6,
+}: NodeStatus['peers'][number] | NonNullable<NodeStatus['lease']>): string {
+  return [subnet, subnet6].filter((text) => text !== undefined).join(', ');
+}
+
+function leaseText(lease: NonNullable<NodeStatus['lease']>): string {
+  const by = lease.publicIp === null ? '' : ` by ${lease.publicIp}`;
+  const until = lease.expiresAt === null ? '' : `, until ${lease.expiresAt}`;
+  return `${subnetText(lease)} (${lease.backend}${by}${until})`;
+}
+
+function peerCells(peer: NodeStatus['peers'][number]): readonly string[] {
+  const state = peer.programmed ? 'programmed' : `not programmed: ${peer.reason ?? 'not yet'}`;
+  return [peer.node, subnetText(peer), peer.publicIp ?? '-', peer.path, state];
+}
+
+/** Kinds in the order of the agent, those with none left out. */
+function countText(counted: Readonly<Record<string, number>>): string {
+  const some = Object.entries(counted).filter(([, count]) => count > 0);
+  return some.length === 0 ? 'none' : some.map(([kind, count]) => `${count} ${kind}`).join(', ');
+}
+
+function section(title: string, rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = rows.reduce<readonly number[]>(
+    (known, row) => row.map((cell, i) => Math.max(known[i] ?? 0, cell.length)),
+    [],
+  );
+  const line = (row: readonly string[]): string =>
+    `  ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd();
+  return [title, ...rows.map(line)];
+}

@@ -1,0 +1,23 @@
+// Parsers of option values for commander, which names the option in the complaint.
+import { InvalidArgumentError } from 'commander';
+import { errorMessage } from '../runtime/error-text.ts';
+
+/** Turns a parser's error into commander's. */
+export function parsed<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new InvalidArgumentError(errorMessage(error));
+    }
+  };
+}
+
+/** Throws RangeError for anything but a whole number from `least` to `most`. */
+export function numberBetween(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new RangeError(`Want a whole number from ${least} to ${most}.`);
+  };
+}

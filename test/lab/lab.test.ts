@@ -1,0 +1,118 @@
+// A whole lab on the real kernel, through the executable: made, proven, changed, removed; and nothing outside of it changes.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { refuseRoot } from '../sandbox.ts';
+import { checkLab, leftovers, netloom, netloomOk, networkSnapshot } from './netloom-command.ts';
+
+const everyCheck = [
+  'pods on one node: ICMP',
+  'pods on one node: TCP, source kept',
+  'pods on one node: UDP, source kept',
+  'pods on one node: 1 MB there and back',
+  'pods on one node: full MTU, unfragmented',
+  'pods on one node: one byte over the MTU refused',
+  'pods across nodes: ICMP',
+  'pods across nodes: TCP, source kept',
+  'pods across nodes: UDP, source kept',
+  'pods across nodes: 1 MB there and back',
+  'pods across nodes: full MTU, unfragmented',
+  'pods across nodes: one byte over the MTU refused',
+  'pod to its own node',
+  'pod to another node',
+  'node to pod',
+  'pod to outside, source masqueraded',
+  'outside cannot reach a pod unasked',
+];
+
+const outside = process.env['NETLOOM_SANDBOX'] ?? '';
+let before: readonly string[];
+
+function snapshots(): Promise<readonly string[]> {
+  return Promise.all([networkSnapshot(outside), networkSnapshot('/proc/self/ns/net')]);
+}
+
+beforeAll(async () => {
+  refuseRoot();
+  before = await snapshots();
+});
+
+afterAll(async () => {
+  for (const lab of ['vx', 'gw']) await netloom('lab', 'down', '--name', lab);
+});
+
+describe.each([
+  ['vx', 'vxlan'],
+  ['gw', 'host-gw'],
+])('lab "%s" over %s', (lab, backend) => {
+  const named = ['--name', lab] as const;
+
+  test('comes up', async () => {
+    const out = await netloomOk('lab', 'up', ...named, '--backend', backend, '--json');
+    const report = JSON.parse(out);
+    expect(report).toMatchObject({ name: lab, backend, phase: 'running' });
+    const nodes: readonly { agent: { state: string; peers: number }; pods: readonly unknown[] }[] =
+      report.nodes;
+    expect(nodes.map(({ agent, pods }) => `${agent.state} ${agent.peers} ${pods.length}`)).toEqual([
+      'ready 2 2',
+      'ready 2 2',
+      'ready 2 2',
+    ]);
+  });
+
+  test('is proven', async () => {
+    const { checks } = await checkLab(lab);
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect(checks.map(({ name }) => name)).toEqual(everyCheck);
+  });
+
+  test('is not made twice, and says so', async () => {
+    const { exitCode, stdout, stderr } = await netloom('lab', 'up', ...named);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(stderr).toContain(`There is a lab "${lab}" already`);
+  });
+
+  test('is shown as a map', async () => {
+    const map = await netloomOk('lab', 'status', ...named);
+    for (const words of ['192.0.2.11', '192.0.2.13', 'ready, 2 peers', 'pod-3b', '198.51.100.10']) {
+      expect(map).toContain(words);
+    }
+  });
+
+  test('runs commands where it is told to, with their exit codes and options', async () => {
+    const at = (where: string, ...command: readonly string[]) =>
+      netloom('lab', 'exec', ...named, where, ...command);
+    expect((await at('n2', '--', 'ip', '-br', 'address', 'show', 'eth0')).stdout).toContain('192.0.2.12/24');
+    expect((await at('pod-1a', 'ip', '-br', 'link', 'show', 'eth0')).stdout).toContain('eth0');
+    expect((await at('outside', '--', 'ip', '-4', 'route')).stdout).toBe(
+      '192.0.2.0/24 dev eth0 proto kernel scope link src 192.0.2.1 \n',
+    );
+    expect((await at('pod-1a', '--', 'sh', '-c', 'exit 1')).exitCode).toBe(1);
+    const missing = await at('pod-9z', '--', 'true');
+    expect(missing.exitCode).toBe(2);
+    expect(missing.stderr).toContain('it has pod-1a, pod-1b');
+  });
+
+  test('takes a pod more, which is proven too, and lets it go', async () => {
+    const pod = JSON.parse(await netloomOk('lab', 'pod', 'add', 'web', '--node', 'n2', ...named, '--json'));
+    expect(pod).toMatchObject({ name: 'web', node: 'n2', netns: `netloom-${lab}-web` });
+    const twice = await netloom('lab', 'pod', 'add', 'web', ...named);
+    expect(twice.stderr).toContain('There is a pod "web"');
+    const { checks } = await checkLab(lab);
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect(checks.find(({ name }) => name === 'pods on one node: ICMP')?.detail).toBe('10 pairs');
+    await netloomOk('lab', 'pod', 'rm', 'web', ...named);
+    expect((await leftovers(lab)).filter((line) => line.includes('web'))).toEqual([]);
+    expect((await netloom('lab', 'pod', 'rm', 'web', ...named)).exitCode).toBe(1);
+  });
+
+  test('goes without a trace, and going again is no error', async () => {
+    expect(await leftovers(lab)).not.toEqual([]);
+    await netloomOk('lab', 'down', ...named);
+    expect(await leftovers(lab)).toEqual([]);
+    expect(await netloomOk('lab', 'down', ...named)).toBe(`There is no lab "${lab}"\n`);
+    expect((await netloom('lab', 'check', ...named)).stderr).toContain(`There is no lab "${lab}"`);
+  });
+});
+
+test('neither the machine’s namespace nor the one that the commands ran in has changed', async () => {
+  expect(await snapshots()).toEqual(before);
+});

@@ -1,0 +1,52 @@
+// Two labs at once: same addresses, same names inside, and neither notices the other.
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { refuseRoot } from '../sandbox.ts';
+import { checkLab, leftovers, netloom, netloomOk } from './netloom-command.ts';
+
+const small = ['--nodes', '2', '--pods-per-node', '1'] as const;
+
+beforeAll(refuseRoot);
+
+afterAll(async () => {
+  for (const lab of ['left', 'right']) await netloom('lab', 'down', '--name', lab);
+});
+
+async function failures(lab: string) {
+  const { checks } = await checkLab(lab);
+  expect(checks.length).toBeGreaterThan(5);
+  return checks.filter(({ ok }) => !ok);
+}
+
+test('they come up together, work together, and one goes without the other', async () => {
+  await Promise.all([
+    netloomOk('lab', 'up', '--name', 'left', ...small),
+    netloomOk(
+      'lab',
+      'up',
+      '--name',
+      'right',
+      ...small,
+      '--backend',
+      'host-gw',
+      '--agent-flag=--masquerade=iptables',
+    ),
+  ]);
+  expect(await Promise.all([failures('left'), failures('right')])).toEqual([[], []]);
+  await netloomOk('lab', 'down', '--name', 'left');
+  expect(await leftovers('left')).toEqual([]);
+  expect(await failures('right')).toEqual([]);
+});
+
+test('the same lab twice at the same time: one makes it, the other says that it is there', async () => {
+  const results = await Promise.all([1, 2].map(() => netloom('lab', 'up', '--name', 'left', ...small)));
+  expect(results.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1]);
+  expect(results.map(({ stderr }) => stderr).join('')).toContain('There is a lab "left" already');
+  expect(await failures('left')).toEqual([]);
+});
+
+test('--all removes every lab', async () => {
+  const out = await netloomOk('lab', 'down', '--all', '--json');
+  const removed: readonly { lab: string }[] = JSON.parse(out).removed;
+  expect(removed.map(({ lab }) => lab)).toEqual(expect.arrayContaining(['left', 'right']));
+  expect([...(await leftovers('left')), ...(await leftovers('right'))]).toEqual([]);
+});
