@@ -38,7 +38,7 @@ async function upWith(file: string, text: string) {
 test('an agent that dies: its name, and the end of its log', async () => {
   const { exitCode, stdout, stderr } = await upWith(
     'agent/run-agent.ts',
-    "throw new Error('broken on purpose');\n",
+    "export const runAgent = () => Promise.reject(new Error('broken on purpose'));\n",
   );
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
   expect(stderr).toMatch(/✗ Starting 2 agents/);
