@@ -1,8 +1,9 @@
 // One transaction as one datagram: BATCH_BEGIN, a message a change, BATCH_END. Elements of one set travel together, split where an
 // attribute would pass 64 KiB. Knows which step each message, and each element in it, came from.
 import { ByteWriter } from '../netlink/bytes.ts';
-import { NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST } from '../netlink/message.ts';
-import { messageType, NFT_MSG, subsystem } from './attributes.ts';
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from '../netlink/message.ts';
+import { messageType, NFT_MSG } from './attributes.ts';
+import { BatchFrame } from './batch-frame.ts';
 import { elementWriter } from './element-write.ts';
 import { writeExpressions } from './expression-write.ts';
 import {
@@ -13,17 +14,13 @@ import {
   writeHeader,
   writeRule,
   writeRuleName,
-  writeSet,
-  writeSetName,
   writeTable,
 } from './object-wire.ts';
 import type { Rule, TableId } from './objects.ts';
 import type { AnonymousSet, Element } from './set.ts';
+import { writeSet, writeSetName } from './set-wire.ts';
 import type { NftStep, StepSet } from './step.ts';
 
-const NFNL_MSG_BATCH_BEGIN = 16;
-const NFNL_MSG_BATCH_END = 17;
-const NFNL_BATCH_GENID = 1;
 const NLA_F_NESTED = 0x8000;
 const NFTA_SET_ELEM_LIST_TABLE = 1;
 const NFTA_SET_ELEM_LIST_SET = 2;
@@ -60,8 +57,7 @@ export function writeBatch(
 ): Batch {
   const { out = new ByteWriter() } = options;
   out.truncate();
-  const writer = new BatchWriter(out, options.first);
-  writer.begin(options.generation);
+  const writer = new BatchWriter(new BatchFrame(out, options));
   let next = 0;
   while (next < steps.length) {
     const step = steps[next];
@@ -89,39 +85,18 @@ function anonymousSets(rule: Rule): readonly AnonymousSet[] {
 }
 
 class BatchWriter {
-  readonly #out: ByteWriter;
-  readonly #first: number;
+  readonly #frame: BatchFrame;
   readonly #sent = new Map<number, SentMessage>();
-  #sequence: number;
   #setId = 0;
-  /** Start of the last message of a step: it carries the request for an acknowledgement. */
-  #last = 0;
 
-  constructor(out: ByteWriter, first: number) {
-    this.#out = out;
-    this.#first = first;
-    this.#sequence = first;
-  }
-
-  begin(generation: number | undefined): void {
-    this.#message(NFNL_MSG_BATCH_BEGIN, 0, () => {
-      this.#batchHeader();
-      if (generation === undefined) return;
-      const at = this.#open(NFNL_BATCH_GENID);
-      this.#out.be32(generation);
-      this.#close(at);
-    });
+  constructor(frame: BatchFrame) {
+    this.#frame = frame;
   }
 
   end(): Batch {
-    if (this.#last > 0) {
-      const flags = this.#out.bytes().readUInt16LE(this.#last + 6);
-      this.#out.patchU16(this.#last + 6, flags | NLM_F_ACK);
-    }
-    this.#message(NFNL_MSG_BATCH_END, 0, () => this.#batchHeader());
     const sent = this.#sent;
     return {
-      bytes: this.#out.bytes(),
+      bytes: this.#frame.end(),
       stepAt(sequence, offset) {
         const message = sent.get(sequence);
         if (message === undefined) return undefined;
@@ -131,57 +106,17 @@ class BatchWriter {
     };
   }
 
-  #batchHeader(): void {
-    this.#out.u8(0);
-    this.#out.u8(0);
-    this.#out.be16(subsystem);
-  }
-
-  #message(type: number, flags: number, body: () => void): void {
-    const out = this.#out;
-    const start = out.length;
-    out.u32(0);
-    out.u16(type);
-    out.u16(flags | NLM_F_REQUEST);
-    out.u32(this.#sequence);
-    out.u32(0);
-    this.#sequence = (this.#sequence + 1) >>> 0;
-    body();
-    out.align();
-    out.patchU32(start, out.length - start);
-    if (this.#sequence !== this.#first + 1) this.#last = start;
-  }
-
   #change(
     step: NftStep,
     message: { readonly type: number; readonly flags: number; readonly body: () => void },
   ): void {
-    this.#sent.set(this.#sequence, { steps: [step], from: 0 });
-    this.#message(messageType(message.type), message.flags, message.body);
-  }
-
-  #open(type: number): number {
-    const at = this.#out.length;
-    this.#out.u16(0);
-    this.#out.u16(type);
-    return at;
-  }
-
-  #close(at: number): void {
-    this.#out.patchU16(at, this.#out.length - at);
-    this.#out.align();
-  }
-
-  #text(type: number, value: string): void {
-    const at = this.#open(type);
-    this.#out.text(value);
-    this.#out.u8(0);
-    this.#close(at);
+    this.#sent.set(this.#frame.sequence, { steps: [step], from: 0 });
+    this.#frame.message(messageType(message.type), message.flags, message.body);
   }
 
   /** A step that is one message (and those of a rule's anonymous sets before it). Returns the next step's index. */
   single(step: Exclude<NftStep, ElementStep>, index: number): number {
-    const out = this.#out;
+    const out = this.#frame.out;
     const { table } = step;
     const create = NLM_F_CREATE | NLM_F_EXCL;
     const change = (type: number, flags: number, body: () => void) =>
@@ -244,7 +179,11 @@ class BatchWriter {
         type: NFT_MSG.NEWSET,
         flags: NLM_F_CREATE,
         body: () =>
-          writeSet(this.#out, table, { set: withoutIntervalSize(properties), id: named.id, anonymous: true }),
+          writeSet(this.#frame.out, table, {
+            set: withoutIntervalSize(properties),
+            id: named.id,
+            anonymous: true,
+          }),
       });
       this.#elements(
         { table, set: properties, type: NFT_MSG.NEWSETELEM, flags: NLM_F_CREATE, id: named.id },
@@ -260,7 +199,8 @@ class BatchWriter {
     this.#change(step, {
       type: NFT_MSG.NEWRULE,
       flags: NLM_F_CREATE | NLM_F_APPEND,
-      body: () => writeRule(this.#out, table, { chain: rule.chain, expressions, comment: rule.comment }),
+      body: () =>
+        writeRule(this.#frame.out, table, { chain: rule.chain, expressions, comment: rule.comment }),
     });
   }
 
@@ -310,30 +250,30 @@ class BatchWriter {
       readonly sent: (from: number, ends: readonly number[]) => SentMessage;
     },
   ): void {
-    const out = this.#out;
+    const out = this.#frame.out;
     const { table, set } = target;
     const writer = elementWriter(set, { keysOnly: target.keysOnly === true });
     let next = 0;
     while (next < run.count) {
       const start = out.length;
       const ends: number[] = [];
-      this.#sent.set(this.#sequence, run.sent(next, ends));
-      this.#message(messageType(target.type), target.flags, () => {
+      this.#sent.set(this.#frame.sequence, run.sent(next, ends));
+      this.#frame.message(messageType(target.type), target.flags, () => {
         writeHeader(out, familyNumber(table.family));
-        this.#text(NFTA_SET_ELEM_LIST_TABLE, table.name);
-        this.#text(NFTA_SET_ELEM_LIST_SET, set.name);
+        this.#frame.text(NFTA_SET_ELEM_LIST_TABLE, table.name);
+        this.#frame.text(NFTA_SET_ELEM_LIST_SET, set.name);
         if (target.id !== undefined) {
-          const id = this.#open(NFTA_SET_ELEM_LIST_SET_ID);
+          const id = this.#frame.open(NFTA_SET_ELEM_LIST_SET_ID);
           out.be32(target.id);
-          this.#close(id);
+          this.#frame.close(id);
         }
-        const list = this.#open(NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED);
+        const list = this.#frame.open(NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED);
         for (; next < run.count && out.length - list < fullElements; next++) {
           const element = run.at(next);
           if (element !== undefined) writer(out, element);
           ends.push(out.length - start);
         }
-        this.#close(list);
+        this.#frame.close(list);
       });
     }
   }

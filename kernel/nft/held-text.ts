@@ -2,7 +2,7 @@
 import { IpAddress } from '../../net/address.ts';
 import { Prefix } from '../../net/prefix.ts';
 import type { Expression } from './expressions.ts';
-import { type Field, isBitmask, valueText } from './field-text.ts';
+import { type Field, isBitmask, valueText } from './field-value-text.ts';
 import { prefixMask } from './interval.ts';
 import { hex32 } from './value-text.ts';
 

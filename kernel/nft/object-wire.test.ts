@@ -7,14 +7,13 @@ import {
   readChain,
   readCounter,
   readRule,
-  readSet,
   readTable,
   writeChain,
   writeCounter,
-  writeSet,
   writeTable,
 } from './object-wire.ts';
 import type { NftSet } from './set.ts';
+import { readSet, writeSet } from './set-wire.ts';
 
 const id = { family: 'inet', name: 'netloom' } as const;
 

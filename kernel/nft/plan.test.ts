@@ -145,6 +145,18 @@ describe('planNft', () => {
     );
   });
 
+  test('sees other elements in a set that belongs to a rule', () => {
+    const of = (last: number) => ({
+      ...before,
+      rules: new Map([...before.rules, ['n2', [rule('n2', [meta.l4proto.in([6, last]), accept])]]]),
+    });
+    expect(planned([of(17)], [of(17)])).toEqual([]);
+    expect(planned([of(17)], [of(132)])).toEqual([
+      'flush chain ip netloom n2',
+      'add rule ip netloom n2 meta l4proto { tcp, sctp } accept',
+    ]);
+  });
+
   test('of two states is empty only when they are the same', () => {
     const other = { ...before, rules: new Map([...before.rules, ['pre', [rule('pre', [jump('n1')])]]]) };
     expect(planned([before], [other])).not.toEqual([]);

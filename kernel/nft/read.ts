@@ -18,12 +18,10 @@ import { readExpressions } from './expression-read.ts';
 import {
   familyNumber,
   type InTable,
-  type ReadSet,
   readChain,
   readCounter,
   readHeader,
   readRule,
-  readSet,
   readTable,
   type TableProperties,
   writeHeader,
@@ -31,6 +29,7 @@ import {
 } from './object-wire.ts';
 import { type Rule, type Table, type TableId, tableKey } from './objects.ts';
 import type { AnonymousSet, Element, NftSet } from './set.ts';
+import { type ReadSet, readSet } from './set-wire.ts';
 
 /** One table, or undefined when it is not there. Throws KernelError and DecodeError. */
 export function readWholeTable(socket: NetlinkSocket, id: TableId): Table | undefined {
