@@ -15,6 +15,7 @@ import { type MadeRecord, openMadeRecord } from './made-record.ts';
 import { type AgentMetrics, createAgentMetrics } from './metrics.ts';
 import { readFileIfThere } from './node-files.ts';
 import { type NodeKernel, openNode } from './open-node.ts';
+import { listPods } from './pod-list.ts';
 import type { AgentSettings } from './settings.ts';
 import { agentStatus, isReady } from './status.ts';
 import { parseSubnetEnv } from './subnet-env.ts';
@@ -198,7 +199,10 @@ function openServers(agent: Agent, parts: ServerParts): readonly [HttpServer, Ht
   const unix = createHttpServer({
     ...common,
     routes: (app) => {
-      app.get('/status', async () => agentStatus(agent.state));
+      app.get('/status', async () => ({
+        ...agentStatus(agent.state),
+        pods: await listPods(settings.ipamDirectory),
+      }));
       if (cni !== undefined) app.post('/cni', async (request) => await cni(request.body));
     },
   });

@@ -69,6 +69,11 @@ export class AddressIndex {
     return [...this.#addresses.keys()];
   }
 
+  /** Owner's text -> its addresses. */
+  entries(): readonly (readonly [owner: string, addresses: readonly string[]])[] {
+    return [...this.#addresses].map(([owner, addresses]) => [owner, [...addresses]]);
+  }
+
   set(address: string, owner: string): void {
     this.remove(address);
     this.#owners.set(address, owner);

@@ -34,6 +34,12 @@ export interface Allocation {
   readonly reserved: readonly IpAddress[];
 }
 
+export interface AddressHolding {
+  readonly owner: AddressOwner;
+  /** IPv4 first. */
+  readonly addresses: readonly IpAddress[];
+}
+
 /** Under the directory's lock there is one writer, so one name does. It is no address: host-local passes it over. */
 const temporaryName = '.netloom.tmp';
 
@@ -93,6 +99,17 @@ export class AddressStore {
       this.#index.owners().flatMap((text) => {
         const owner = parseOwner(text);
         return owner === undefined ? [] : [owner];
+      }),
+    );
+  }
+
+  /** Who has which addresses. Files without a readable owner are passed over. */
+  holdings(): Promise<readonly AddressHolding[]> {
+    return this.#ifThere([], () =>
+      this.#index.entries().flatMap(([text, addresses]) => {
+        const owner = parseOwner(text);
+        const parsed = addresses.map((address) => IpAddress.parse(address)).sort((a, b) => a.compare(b));
+        return owner === undefined ? [] : [{ owner, addresses: parsed }];
       }),
     );
   }
