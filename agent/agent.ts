@@ -5,13 +5,14 @@ import { errorMessage } from '../runtime/error-text.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createRunner, type Runner, type RunOutcome, type RunReport } from '../runtime/runner.ts';
 import type { LeaseSnapshot, LeaseStore } from '../store/lease-store.ts';
+import type { NodeRoutes } from './apply-routes.ts';
 import type { NodeChoices } from './desired-state.ts';
 import type { MacKeeper } from './device-macs.ts';
 import type { Firewall } from './firewall.ts';
 import type { LeaseHolder } from './lease-holder.ts';
 import type { MadeRecord } from './made-record.ts';
 import { differingFiles } from './node-files.ts';
-import { type NodeRoutes, type PassResult, runPass } from './node-pass.ts';
+import { type PassResult, runPass } from './node-pass.ts';
 import { differingSysctls, type Sysctls } from './node-sysctls.ts';
 import { peerName } from './peers.ts';
 import type { AgentState } from './status.ts';
@@ -112,7 +113,7 @@ export function createAgent(options: AgentOptions): Agent {
   function poll(): void {
     cancelPoll = clock.setTimer(pollInterval, () => {
       if (holder.renewAt <= clock.now()) runner.trigger('renewal');
-      const { desired } = pass ?? {};
+      const desired = pass?.applied === true ? pass.desired : undefined;
       if (desired !== undefined) {
         if (options.firewall.changed()) runner.trigger('firewall');
         if (differs(() => differingSysctls(desired.sysctls, options.sysctls))) runner.trigger('sysctl');
@@ -136,6 +137,8 @@ export function createAgent(options: AgentOptions): Agent {
         storeError = error;
         log.error({ err: error }, 'cannot follow the leases');
       }
+      // An abort that was before is not told to listeners any more.
+      if (abort.signal.aborted) return;
       await new Promise<void>((resolve) => {
         const cancel = clock.setTimer(1000, resolve);
         abort.signal.addEventListener(
@@ -187,6 +190,7 @@ function brokenPass(before: PassResult | undefined, error: unknown): PassResult 
     underlay: before?.underlay,
     lease: before?.lease,
     desired: before?.desired,
+    applied: false,
     unprogrammed: before?.unprogrammed ?? new Map(),
     settled: before?.settled,
     blockers: [errorMessage(error)],

@@ -1,14 +1,12 @@
 // One pass over the node: from what the store and the kernel say now to a kernel that is as it should be, and a report of it.
 // When it runs, and what is remembered between passes, is agent.ts's.
 
-import { isNotFound } from '../kernel/kernel-error.ts';
 import type { RouteState } from '../kernel/route/objects.ts';
-import { planRoute } from '../kernel/route/plan.ts';
-import type { RouteStep, StepResult } from '../kernel/route/step.ts';
 import { errorMessage } from '../runtime/error-text.ts';
 import type { Lease } from '../store/lease.ts';
 import type { LeaseSnapshot } from '../store/lease-store.ts';
 import type { NetworkConfig } from '../store/network-config.ts';
+import { applyRoutes, type NodeRoutes, unprogrammedPeers } from './apply-routes.ts';
 import type { PeerPlan } from './backend/backend.ts';
 import { advertise, whyNotBackend } from './backend/choose-backend.ts';
 import { type DesiredState, desiredState, type NodeChoices } from './desired-state.ts';
@@ -20,15 +18,7 @@ import type { MadeRecord } from './made-record.ts';
 import { ensureFiles } from './node-files.ts';
 import { ensureSysctls, type Sysctls } from './node-sysctls.ts';
 import { routeLookup } from './route-lookup.ts';
-import { stepSubject, subjectName } from './route-steps.ts';
 import { chooseUnderlay, type Underlay, type UnderlaySettings } from './underlay.ts';
-
-/** The rtnetlink state of the node. */
-export interface NodeRoutes {
-  /** `thorough`: as the kernel lists it, not as its notifications add up to. */
-  read(thorough: boolean): RouteState;
-  apply(steps: readonly RouteStep[]): readonly StepResult[];
-}
 
 export interface PassPorts {
   readonly route: NodeRoutes;
@@ -65,8 +55,9 @@ export interface PassResult {
   readonly config: NetworkConfig | undefined;
   readonly underlay: Underlay | undefined;
   readonly lease: Lease | undefined;
-  /** Undefined when the pass could not get as far. Then nothing was touched. */
+  /** The last one when the pass could not get as far; then nothing was touched (`applied` is false). */
   readonly desired: DesiredState | undefined;
+  readonly applied: boolean;
   /** Peers that are not programmed, and why. */
   readonly unprogrammed: ReadonlyMap<PeerPlan, string>;
   /** By the name of the object: what to try again. */
@@ -175,60 +166,13 @@ async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult
     underlay: input.underlay,
     lease: input.lease,
     desired,
+    applied: true,
     unprogrammed,
     failed,
     steps,
     repairs,
     settled: { route: { desired: desired.route, failed: failedNames }, desired, failed: failedNames },
   };
-}
-
-/** A device that is deleted takes its rows along one by one: a plan made meanwhile is out of date at once. */
-const rounds = 3;
-
-/** Applies the plan and looks what is left of it, and once more if the kernel went on meanwhile. */
-function applyRoutes(
-  driver: NodeRoutes,
-  { desired, actual, failed }: ApplyInput,
-): { readonly steps: readonly RouteStep[]; readonly remaining: ReadonlySet<string> } {
-  const steps: RouteStep[] = [];
-  const errors = new Map<string, Error>();
-  let plan = planRoute(desired.route, actual, desired.scope);
-  for (let round = 0; round < rounds && plan.length > 0; round++) {
-    errors.clear();
-    for (const { step, error } of driver.apply(plan)) {
-      if (error === undefined) steps.push(step);
-      else errors.set(subjectName(stepSubject(step)), error);
-    }
-    plan = planRoute(desired.route, driver.read(false), desired.scope);
-    // What the kernel refuses for good it would refuse again.
-    if (errors.size > 0 && ![...errors.values()].some(isNotFound)) break;
-  }
-  for (const [name, error] of errors) failed.set(name, error);
-  const remaining = new Set(plan.map((step) => subjectName(stepSubject(step))));
-  for (const name of remaining) {
-    if (!failed.has(name)) failed.set(name, new Error(`Cannot keep ${name}: it changed again at once`));
-  }
-  return { steps, remaining };
-}
-
-function unprogrammedPeers(
-  peers: readonly PeerPlan[],
-  remaining: ReadonlySet<string>,
-  failed: ReadonlyMap<string, unknown>,
-): ReadonlyMap<PeerPlan, string> {
-  const reasons = new Map<PeerPlan, string>();
-  for (const peer of peers) {
-    const names = [
-      ...peer.keys.neighbours.map((key) => subjectName({ kind: 'neighbour', key })),
-      ...peer.keys.fdb.map((key) => subjectName({ kind: 'fdb', key })),
-      ...peer.keys.routes.map((key) => subjectName({ kind: 'route', key })),
-    ];
-    const left = remaining.size === 0 ? undefined : names.find((name) => remaining.has(name));
-    if (peer.problem !== undefined) reasons.set(peer, peer.problem);
-    else if (left !== undefined) reasons.set(peer, errorMessage(failed.get(left)));
-  }
-  return reasons;
 }
 
 function blockersOf(
@@ -287,14 +231,18 @@ interface Blocked {
   readonly failed?: ReadonlyMap<string, unknown>;
 }
 
+/** What is there stays, and so does what is known of it; but nobody vouches for it. */
 function blocked(input: PassInput, { blockers, config, underlay, lease, failed }: Blocked): PassResult {
+  const desired = input.settled?.desired;
+  const reason = blockers.join('; ');
   return {
     blockers,
     config,
     underlay,
     lease,
-    desired: undefined,
-    unprogrammed: new Map(),
+    desired,
+    applied: false,
+    unprogrammed: new Map(desired?.peers.map((peer) => [peer, reason])),
     failed: failed ?? new Map(),
     steps: new Map(),
     repairs: new Map(),

@@ -4,10 +4,10 @@ import { Poller } from '../kernel/poller.ts';
 import { openRouteDriver } from '../kernel/route/driver.ts';
 import { RouteMirror } from '../kernel/route/mirror.ts';
 import type { KernelChange } from './agent.ts';
+import type { NodeRoutes } from './apply-routes.ts';
 import type { Firewall } from './firewall.ts';
 import { isWorthAPass } from './kernel-changes.ts';
 import type { MadeRecord } from './made-record.ts';
-import type { NodeRoutes } from './node-pass.ts';
 import { openSysctls, type Sysctls } from './node-sysctls.ts';
 import { openFirewall } from './open-firewall.ts';
 

@@ -195,7 +195,9 @@ class FakeKernel implements FakeRouteDriver {
     if (detail.kind === 'vxlan') {
       if (detail.underlay !== undefined) this.#referred(detail.underlay);
       for (const { detail: other } of this.#tables.links.values()) {
-        if (other.kind === 'vxlan' && other.vni === detail.vni && other.port === detail.port) {
+        // One of each underlay family may have the VNI and port (vxlan_config_validate compares VXLAN_F_IPV6).
+        const isSamePlace = other.kind === 'vxlan' && other.vni === detail.vni && other.port === detail.port;
+        if (isSamePlace && other.local?.family === detail.local?.family) {
           throw new Refusal(errno.EEXIST, 'A VXLAN device with the specified VNI already exists');
         }
       }

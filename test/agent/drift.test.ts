@@ -259,6 +259,8 @@ describe('what becomes of the underlay is followed', () => {
       'Cannot use interface "eth0" as the underlay: it has no IPv4 address',
     );
     expect(nodeState(first)).toBe(before);
+    expect(status.lease?.subnet).toBeDefined();
+    expect(status.peers.map(({ programmed }) => programmed)).toEqual([false]);
     cluster.address(first.place.name, 1);
     await cluster.ready(first, 1);
     await until(
