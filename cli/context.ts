@@ -2,6 +2,8 @@
 import type { Terminal } from './terminal.ts';
 
 export interface CommandContext {
+  /** How the user called us, for what we tell them to type. */
+  readonly program: string;
   readonly terminal: Terminal;
   /** Aborted by Ctrl-C and SIGTERM: long work cleans up and ends. */
   readonly signal: AbortSignal;

@@ -22,6 +22,7 @@ process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
 process.stdout.on('error', () => process.exit(0));
 
 const context: CommandContext = {
+  program: process.env['NETLOOM_PROGRAM'] ?? 'netloom',
   terminal,
   signal: interrupted.signal,
   env: process.env,

@@ -16,6 +16,7 @@ function testContext(): { readonly context: CommandContext; readonly out: string
     terminal,
     signal: new AbortController().signal,
     env: {},
+    program: 'netloom',
     releaseSignals: () => undefined,
     fail: () => undefined,
   };

@@ -1,5 +1,5 @@
 // `netloom status`: asks the agent of this node how it is.
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { UnixRequestError, unixRequest } from '../../runtime/unix-request.ts';
 import type { CommandContext } from '../context.ts';
@@ -10,7 +10,11 @@ const optionsShape = z.object({ json: z.boolean().default(false), runDirectory: 
 export function statusCommand(context: CommandContext): Command {
   return new Command('status')
     .description('What this node’s agent knows and does. Exits with 1 when it is not ready or does not run.')
-    .option('--run-directory <path>', 'Where the agent’s socket is', '/run/netloom')
+    .addOption(
+      new Option('--run-directory <path>', 'Where the agent’s socket is')
+        .default('/run/netloom')
+        .env('NETLOOM_RUN_DIRECTORY'),
+    )
     .option('--json', 'Print all of it as JSON')
     .addHelpText(
       'after',

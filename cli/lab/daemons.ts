@@ -47,10 +47,10 @@ export function nodePaths(node: Pick<LabNode, 'directory'>): NodePaths {
   };
 }
 
-/** What the node's agent is told, as flags of `netloom agent`. */
-export function agentFlags(state: LabState, node: LabNode): readonly string[] {
+/** What the node's agent is told: settings by the names of their flags. */
+function nodeSettings(state: LabState, node: LabNode): Readonly<Record<string, string>> {
   const paths = nodePaths(node);
-  const own = Object.entries({
+  return {
     'node-name': node.name,
     'store-directory': `${labDirectory(state.name)}/store`,
     'run-directory': paths.run,
@@ -59,8 +59,23 @@ export function agentFlags(state: LabState, node: LabNode): readonly string[] {
     'cni-conf-directory': paths.cniConf,
     'ipam-directory': paths.ipam,
     iface: 'eth0',
-  }).map(([name, value]) => `--${name}=${value}`);
+  };
+}
+
+/** The node's settings and the lab's own for all agents, as flags of `netloom agent`. */
+export function agentFlags(state: LabState, node: LabNode): readonly string[] {
+  const own = Object.entries(nodeSettings(state, node)).map(([name, value]) => `--${name}=${value}`);
   return [...own, ...state.agentFlags];
+}
+
+/** The node's settings as environment: with it `netloom status` and the like mean this node. */
+export function nodeEnvironment(state: LabState, node: LabNode): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(nodeSettings(state, node)).map(([name, value]) => [
+      `NETLOOM_${name.toUpperCase().replaceAll('-', '_')}`,
+      value,
+    ]),
+  );
 }
 
 export async function startAgent(state: LabState, node: LabNode): Promise<ProcessIdentity> {

@@ -1,7 +1,9 @@
-// `netloom lab exec`: a command inside of one of the lab's namespaces, on the caller's terminal, with its exit code.
+// `netloom lab exec`: a command inside of one of the lab's namespaces, on the caller's terminal, with its exit code. On a node
+// the environment names the node's own directories, so that `netloom status` there means its agent.
 import { Netns } from '../../../kernel/netns.ts';
 import { runAttached } from '../../../kernel/process.ts';
 import type { CommandContext } from '../../context.ts';
+import { nodeEnvironment } from '../../lab/daemons.ts';
 import { netnsPath } from '../../lab/lab-plan.ts';
 import { type LabState, requireLab } from '../../lab/lab-state.ts';
 import { UsageError } from '../../usage-error.ts';
@@ -16,8 +18,17 @@ export async function exec(context: CommandContext, given: Given): Promise<void>
     throw new UsageError('Cannot run nothing: netloom lab exec POD|NODE|outside -- COMMAND');
   const state = requireLab(options.name, { complete: false });
   using netns = Netns.open(netnsPath(memberNetns(state, where)));
+  const node = state.nodes.find(({ name }) => name === where);
+  const own = node === undefined ? {} : nodeEnvironment(state, node);
+  const env = { ...definedOf(context.env), ...own };
   context.releaseSignals();
-  context.fail(await runAttached([program, ...rest], { netns }));
+  context.fail(await runAttached([program, ...rest], { netns, env }));
+}
+
+function definedOf(env: CommandContext['env']): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }
 
 function memberNetns(state: LabState, name: string): string {

@@ -33,19 +33,33 @@ export async function up(context: CommandContext, given: Given): Promise<void> {
   if (options.json) {
     terminal.print(JSON.stringify({ ...lab, ...report }));
   } else {
-    for (const line of ['', ...drawLab(lab, terminal.columns), '', ...whatNext(plan, state)])
+    for (const line of [
+      '',
+      ...drawLab(lab, terminal.columns),
+      '',
+      ...whatNext(plan, { state, program: context.program }),
+    ])
       terminal.print(line);
   }
   if (report !== undefined && !allPassed(report)) context.fail();
 }
 
-function whatNext(plan: LabPlan, state: LabState): readonly string[] {
+function whatNext(
+  plan: LabPlan,
+  { state, program }: { readonly state: LabState; readonly program: string },
+): readonly string[] {
   const flag = plan.name === 'default' ? '' : ` --name ${plan.name}`;
   const [first] = state.pods;
   const other = state.pods.find(({ node }) => node !== first?.node) ?? state.pods[1];
-  const lines = [`netloom lab check${flag}`, `netloom lab exec${flag} n1 -- ip route`];
-  if (first !== undefined && other?.address !== undefined) {
-    lines.unshift(`netloom lab exec${flag} ${first.name} -- ping -c3 ${other.address}`);
-  }
-  return ['Try next:', ...[...lines, `netloom lab down${flag}`].map((line) => `  ${line}`)];
+  const inside = (place: string, command: string): string => `lab exec${flag} ${place} -- ${command}`;
+  const lines = [
+    ...(first === undefined || other?.address === undefined
+      ? []
+      : [inside(first.name, `ping -c3 ${other.address}`)]),
+    inside('n1', 'ip route'),
+    inside('n1', `${program} status`),
+    `lab check${flag}`,
+    `lab down${flag}`,
+  ];
+  return ['Try next:', ...lines.map((line) => `  ${program} ${line}`)];
 }
