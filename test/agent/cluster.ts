@@ -19,7 +19,7 @@ import type { AgentStatus } from '../../agent/status.ts';
 import { unixRequest } from '../../runtime/unix-request.ts';
 import { type TestNetns, testNetns } from '../sandbox.ts';
 
-const agentMain = fileURLToPath(new URL('../../agent/main.ts', import.meta.url));
+const netloomMain = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 /** Runs a program with words, or with `ip`'s own words; returns what it prints. */
 export function run(command: string, options: { readonly quiet?: boolean } = {}): string {
@@ -115,7 +115,8 @@ export class TestCluster {
       `--net=/run/netns/${node.place.name}`,
       ...wrapper,
       process.execPath,
-      agentMain,
+      netloomMain,
+      'agent',
     ];
     const [command = '', ...args] = [...program, ...node.flags, ...more];
     node.agent = spawn(command, args, { stdio: ['ignore', log, log] });
