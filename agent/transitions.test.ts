@@ -12,6 +12,7 @@ import { type DesiredState, desiredState } from './desired-state.ts';
 import { hashedMac } from './device-macs.ts';
 import { routeLookup } from './route-lookup.ts';
 import {
+  leaseMap,
   type SampleNode,
   sampleConfig,
   sampleLease,
@@ -101,7 +102,7 @@ function desire(state: ClusterState, actual: RouteState): DesiredState {
   return desiredState({
     config,
     own,
-    leases: state.peers.map((peer) => sampleLease({ ...peer, families, backend })),
+    leases: leaseMap(state.peers.map((peer) => sampleLease({ ...peer, families, backend }))),
     underlay,
     routeTo: routeLookup(actual),
     choices: {
