@@ -14,7 +14,8 @@ import type { MadeRecord } from './made-record.ts';
 import { differingFiles } from './node-files.ts';
 import { type PassResult, runPass } from './node-pass.ts';
 import { differingSysctls, type Sysctls } from './node-sysctls.ts';
-import { peerName } from './peers.ts';
+import { peerName } from './peer-name.ts';
+import { createPeerTable } from './peer-table.ts';
 import type { AgentState } from './status.ts';
 import type { UnderlaySettings } from './underlay.ts';
 
@@ -59,6 +60,7 @@ export interface Agent {
 
 export function createAgent(options: AgentOptions): Agent {
   const { node, store, clock, log, holder } = options;
+  const ports = { ...options, peerTable: createPeerTable() };
   const abort = new AbortController();
   const steps = new Map<string, number>();
   const repaired = new Map<string, number>();
@@ -83,7 +85,7 @@ export function createAgent(options: AgentOptions): Agent {
 
   async function onePass(reasons: readonly string[], signal: AbortSignal): Promise<RunOutcome> {
     const before = pass;
-    const now = await runPass(options, {
+    const now = await runPass(ports, {
       node,
       choices: options.choices,
       underlaySettings: options.underlaySettings,

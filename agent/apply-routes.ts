@@ -64,14 +64,17 @@ export function unprogrammedPeers(
 ): ReadonlyMap<PeerPlan, string> {
   const reasons = new Map<PeerPlan, string>();
   for (const peer of peers) {
-    const names = [
-      ...peer.keys.neighbours.map((key) => subjectName({ kind: 'neighbour', key })),
-      ...peer.keys.fdb.map((key) => subjectName({ kind: 'fdb', key })),
-      ...peer.keys.routes.map((key) => subjectName({ kind: 'route', key })),
-    ];
-    const left = remaining.size === 0 ? undefined : names.find((name) => remaining.has(name));
+    const left = remaining.size === 0 ? undefined : namesOf(peer).find((name) => remaining.has(name));
     if (peer.problem !== undefined) reasons.set(peer, peer.problem);
     else if (left !== undefined) reasons.set(peer, errorMessage(failed.get(left)));
   }
   return reasons;
+}
+
+function namesOf({ keys }: PeerPlan): readonly string[] {
+  return [
+    ...keys.neighbours.map((key) => subjectName({ kind: 'neighbour', key })),
+    ...keys.fdb.map((key) => subjectName({ kind: 'fdb', key })),
+    ...keys.routes.map((key) => subjectName({ kind: 'route', key })),
+  ];
 }

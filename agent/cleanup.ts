@@ -13,7 +13,7 @@ import { netloomAlias } from './alias.ts';
 import type { Firewall } from './firewall.ts';
 import { type MadeRecord, textDigest } from './made-record.ts';
 import { readFileIfThere } from './node-files.ts';
-import { peerName } from './peers.ts';
+import { peerName } from './peer-name.ts';
 
 export interface CleanupOptions {
   readonly node: string;

@@ -9,9 +9,9 @@ import type { NetworkConfig } from '../store/network-config.ts';
 import { advertise } from './backend/choose-backend.ts';
 import { type DesiredState, desiredState, type NodeChoices } from './desired-state.ts';
 import { hashedMac } from './device-macs.ts';
-import { peerName } from './peers.ts';
+import { peerName } from './peer-name.ts';
 import { routeLookup } from './route-lookup.ts';
-import { sampleConfig, sampleLease, sampleMachine, sampleUnderlay } from './sample-cluster.ts';
+import { leaseMap, sampleConfig, sampleLease, sampleMachine, sampleUnderlay } from './sample-cluster.ts';
 
 const choices: NodeChoices = {
   bridge: 'cni0',
@@ -36,7 +36,7 @@ function desire({ config, peers, families = [4], more = {} }: Sample): DesiredSt
   return desiredState({
     config,
     own,
-    leases: peers,
+    leases: leaseMap(peers),
     underlay,
     routeTo: routeLookup(actual),
     choices,

@@ -6,11 +6,12 @@ import type { Lease } from '../store/lease.ts';
 import type { NetworkConfig } from '../store/network-config.ts';
 import { netloomAlias } from './alias.ts';
 import type { DeviceMacs, PeerPlan } from './backend/backend.ts';
-import { planBackend } from './backend/choose-backend.ts';
+import { backendDevices } from './backend/choose-backend.ts';
 import { isVxlanDeviceName } from './backend/vxlan.ts';
 import { gatewayOf, nodeSysctls, planBridge } from './bridge.ts';
 import { type MasqueradeChoices, type MasqueradeInput, masqueradeInput } from './masquerade-input.ts';
-import { checkPeers, type RejectedPeer } from './peers.ts';
+import { createPeerTable, type PeerTable } from './peer-table.ts';
+import type { RejectedPeer } from './peers.ts';
 import type { RouteLookup } from './route-lookup.ts';
 import { formatSubnetEnv, type SubnetEnvFamily } from './subnet-env.ts';
 import type { Underlay } from './underlay.ts';
@@ -28,13 +29,13 @@ export interface NodeChoices {
 export interface DesiredInput {
   readonly config: NetworkConfig;
   readonly own: Lease;
-  /** The leases of the other nodes, unchecked. */
-  readonly leases: readonly Lease[];
+  /** All that the store has, unchecked, this node's own among them. */
+  readonly leases: ReadonlyMap<string, Lease>;
   readonly underlay: Underlay;
   readonly routeTo: RouteLookup;
   readonly choices: NodeChoices;
   readonly macs: DeviceMacs;
-  /** What there is: only looked at for links that an earlier configuration of ours left behind. */
+  /** What there is: only looked at for links that an earlier configuration of ours left behind, and for others' routes. */
   readonly actual: RouteState;
 }
 
@@ -52,20 +53,22 @@ export interface DesiredState {
   readonly mtu: number;
 }
 
-export function desiredState(input: DesiredInput): DesiredState {
-  const { config, own, underlay, routeTo, choices, macs } = input;
-  const { accepted, rejected } = checkPeers(input.leases, { config, own, underlay });
-  const backend = planBackend({ config, own, peers: accepted, underlay, routeTo });
-  const { objects, mtu } = backend;
+/** The same whatever the table was used for before: that of the last pass makes it quick. */
+export function desiredState(input: DesiredInput, table: PeerTable = createPeerTable()): DesiredState {
+  const { config, own, choices, macs } = input;
+  const { peers, rejected, ...ways } = table.update(input);
+  const { links, addresses, mtu } = backendDevices(input);
   const bridge = planBridge({ name: choices.bridge, own, mac: macs(choices.bridge), mtu });
-  const devices = objects.links.map(({ name }) => name);
+  const devices = links.map(({ name }) => name);
   const made = [...devices, choices.bridge];
   return {
-    route: routeState({
-      ...objects,
-      links: [...objects.links, bridge.link],
-      addresses: [...objects.addresses, ...bridge.addresses],
-    }),
+    route: {
+      ...routeState({
+        links: [...links, bridge.link],
+        addresses: [...addresses, ...bridge.addresses],
+      }),
+      ...ways,
+    },
     scope: {
       links: new Set([
         ...made.filter((name) => isReplaceable(input.actual, name)),
@@ -80,7 +83,7 @@ export function desiredState(input: DesiredInput): DesiredState {
     sysctls: nodeSysctls(made, { ip4: own.subnet !== undefined, ip6: own.subnet6 !== undefined }),
     // Others may read subnet.env as soon as they see theirs.
     files: new Map([[choices.subnetFile, subnetEnv(input, mtu)], ...(choices.files ?? [])]),
-    peers: backend.peers,
+    peers,
     rejected,
     mtu,
   };

@@ -17,6 +17,7 @@ import type { LeaseHolder } from './lease-holder.ts';
 import type { MadeRecord } from './made-record.ts';
 import { ensureFiles } from './node-files.ts';
 import { ensureSysctls, type Sysctls } from './node-sysctls.ts';
+import type { PeerTable } from './peer-table.ts';
 import { routeLookup } from './route-lookup.ts';
 import { chooseUnderlay, type Underlay, type UnderlaySettings } from './underlay.ts';
 
@@ -27,6 +28,8 @@ export interface PassPorts {
   readonly holder: LeaseHolder;
   readonly macs: MacKeeper;
   readonly made: Pick<MadeRecord, 'noteFile'>;
+  /** What was made of the peers in the last pass. */
+  readonly peerTable: PeerTable;
 }
 
 export interface PassInput {
@@ -102,16 +105,19 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
   const own = held.lease;
   // Talking to the store took time, in which the kernel went on.
   const current = ports.holder.renewedAt === renewedAt ? actual : ports.route.read(input.thorough);
-  const desired = desiredState({
-    config,
-    own,
-    leases: [...snapshot.leases.values()].filter((lease) => !isOurs(lease, own)),
-    underlay,
-    routeTo: routeLookup(current),
-    choices: input.choices,
-    macs,
-    actual: current,
-  });
+  const desired = desiredState(
+    {
+      config,
+      own,
+      leases: snapshot.leases,
+      underlay,
+      routeTo: routeLookup(current),
+      choices: input.choices,
+      macs,
+      actual: current,
+    },
+    ports.peerTable,
+  );
   return applyAll(ports, { ...input, desired, actual: current, failed, config, underlay, lease: own });
 }
 
@@ -212,15 +218,8 @@ function findUnderlay(actual: RouteState, input: PassInput, config: NetworkConfi
 }
 
 function leaseOf(node: string, snapshot: LeaseSnapshot): Lease | undefined {
-  return [...snapshot.leases.values()].find((lease) => lease.node === node);
-}
-
-/** By subnet: the node's lease may still be in the store as it was before it was published anew. */
-function isOurs(lease: Lease, own: Lease): boolean {
-  const same = (a: Lease['subnet'], b: Lease['subnet']): boolean =>
-    a === undefined || b === undefined ? a === b : a.equals(b);
-  const subnets = same(lease.subnet, own.subnet) && same(lease.subnet6, own.subnet6);
-  return (lease.node !== undefined && lease.node === own.node) || (subnets && lease.node === undefined);
+  for (const lease of snapshot.leases.values()) if (lease.node === node) return lease;
+  return undefined;
 }
 
 interface Blocked {

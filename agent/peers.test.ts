@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Lease } from '../store/lease.ts';
-import { checkPeers, peerName } from './peers.ts';
+import { peerName } from './peer-name.ts';
+import { checkPeers } from './peers.ts';
 import { sampleConfig, sampleLease, sampleUnderlay } from './sample-cluster.ts';
 
 const own = sampleLease({ number: 1 });

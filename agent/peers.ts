@@ -1,9 +1,9 @@
 // Which of the other nodes' leases can be believed. Leases are foreign input: one that overlaps ours, lies outside of the
 // network or claims another node's address is reported and left out, and the rest goes on. What is made of a peer is the backend's.
-import type { IpAddress } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
 import { type Lease, subnetsOf } from '../store/lease.ts';
 import type { NetworkConfig, SubnetRange } from '../store/network-config.ts';
+import { claim, type PeerClaims, publicAddresses, whyNotBeside } from './peer-claims.ts';
 import type { Underlay } from './underlay.ts';
 
 /** A lease that is not programmed, and why. */
@@ -15,6 +15,10 @@ export interface RejectedPeer {
 export interface CheckedPeers {
   readonly accepted: readonly Lease[];
   readonly rejected: readonly RejectedPeer[];
+  /** Of the accepted ones. */
+  readonly claims: PeerClaims;
+  /** True when a lease was left out for another's sake: who is believed then depends on all of them. */
+  readonly hasClash: boolean;
 }
 
 export interface PeerCheckInput {
@@ -23,18 +27,17 @@ export interface PeerCheckInput {
   readonly underlay: Underlay;
 }
 
-/** What people call a peer: its node's name, or its subnets when it is flannel's and has none. */
-export function peerName(lease: Lease): string {
-  return lease.node ?? subnetsOf(lease).join(' ');
-}
-
 /** Takes the leases of the others, in any order. Of two that claim the same, the one renewed last is believed. */
 export function checkPeers(leases: readonly Lease[], input: PeerCheckInput): CheckedPeers {
   const accepted: Lease[] = [];
   const rejected: RejectedPeer[] = [];
-  const claims: Claims = { taken: new Map(), subnets: [] };
+  const claims: PeerClaims = { taken: new Map(), subnets: [] };
+  let hasClash = false;
   for (const lease of [...leases].sort(byTrust(input.config))) {
-    const reason = whyNotAlone(lease, input) ?? whyNotBeside(lease, claims);
+    const alone = whyNotAlone(lease, input);
+    const beside = alone === undefined ? whyNotBeside(lease, claims) : undefined;
+    const reason = alone ?? beside;
+    hasClash ||= beside !== undefined;
     if (reason === undefined) {
       accepted.push(lease);
       claim(lease, claims);
@@ -42,7 +45,12 @@ export function checkPeers(leases: readonly Lease[], input: PeerCheckInput): Che
       rejected.push({ lease, reason });
     }
   }
-  return { accepted: accepted.sort(bySubnet), rejected: rejected.sort((a, b) => bySubnet(a.lease, b.lease)) };
+  return {
+    accepted: accepted.sort(bySubnet),
+    rejected: rejected.sort((a, b) => bySubnet(a.lease, b.lease)),
+    claims,
+    hasClash,
+  };
 }
 
 /** Proper size first, then the one that ends last (it was renewed last), then by subnet so that all nodes agree. */
@@ -53,7 +61,8 @@ function byTrust(config: NetworkConfig): (one: Lease, other: Lease) => number {
   return (one, other) => misfit(one) - misfit(other) || end(other) - end(one) || bySubnet(one, other);
 }
 
-function bySubnet(one: Lease, other: Lease): number {
+/** The order of peers. */
+export function bySubnet(one: Lease, other: Lease): number {
   const [first] = subnetsOf(one);
   const [second] = subnetsOf(other);
   if (first === undefined || second === undefined) return 0;
@@ -64,7 +73,8 @@ function rangeOf(config: NetworkConfig, subnet: Prefix): SubnetRange | undefined
   return subnet.family === 4 ? config.ip4 : config.ip6;
 }
 
-function whyNotAlone(lease: Lease, { config, own, underlay }: PeerCheckInput): string | undefined {
+/** Why the lease cannot be believed whatever the others are. */
+export function whyNotAlone(lease: Lease, { config, own, underlay }: PeerCheckInput): string | undefined {
   for (const subnet of subnetsOf(lease)) {
     const range = rangeOf(config, subnet);
     if (range === undefined) continue;
@@ -102,71 +112,4 @@ function whyNotItsData(lease: Lease, own: Lease): string | undefined {
     if (theirs.vtepMac.equals(ours.vtepMac)) return `it claims this node's own VTEP MAC "${ours.vtepMac}"`;
   }
   return undefined;
-}
-
-interface Claims {
-  /** What was claimed (an address, a MAC) -> by whom. */
-  readonly taken: Map<string, string>;
-  /** Sorted and without overlaps, so that only the neighbours of a new one can overlap it. */
-  readonly subnets: ClaimedSubnet[];
-}
-
-interface ClaimedSubnet {
-  readonly subnet: Prefix;
-  readonly by: string;
-}
-
-/** Where the subnet belongs among the sorted ones. */
-function placeOf(subnet: Prefix, sorted: readonly ClaimedSubnet[]): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const there = sorted[middle];
-    if (there !== undefined && there.subnet.compare(subnet) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function whyNotBeside(lease: Lease, claims: Claims): string | undefined {
-  for (const [what, value] of singular(lease)) {
-    const holder = claims.taken.get(value);
-    if (holder !== undefined) return `it claims the ${what} of "${holder}"`;
-  }
-  for (const subnet of subnetsOf(lease)) {
-    const place = placeOf(subnet, claims.subnets);
-    const clash = claims.subnets
-      .slice(Math.max(0, place - 1), place + 1)
-      .find((claimed) => claimed.subnet.overlaps(subnet));
-    if (clash !== undefined) return `its subnet "${subnet}" overlaps "${clash.subnet}" of "${clash.by}"`;
-  }
-  return undefined;
-}
-
-function claim(lease: Lease, claims: Claims): void {
-  const by = peerName(lease);
-  for (const [, value] of singular(lease)) claims.taken.set(value, by);
-  for (const subnet of subnetsOf(lease)) {
-    claims.subnets.splice(placeOf(subnet, claims.subnets), 0, { subnet, by });
-  }
-}
-
-/** What only one node can have. */
-function singular(lease: Lease): readonly (readonly [what: string, value: string])[] {
-  const vteps = [lease.backendData, lease.backendDataV6].flatMap((data) =>
-    data?.kind === 'vxlan' ? [data.vtepMac] : [],
-  );
-  return [
-    ...publicAddresses(lease).map((address) => [`public address "${address}"`, address.toString()] as const),
-    // The two devices of one node may share a MAC; two nodes may not.
-    ...new Map(vteps.map((mac) => [mac.toString(), [`VTEP MAC "${mac}"`, mac.toString()] as const])).values(),
-  ];
-}
-
-function publicAddresses(lease: Lease): readonly IpAddress[] {
-  return [
-    lease.subnet === undefined ? undefined : lease.publicIp,
-    lease.subnet6 === undefined ? undefined : lease.publicIp6,
-  ].filter((address) => address !== undefined);
 }

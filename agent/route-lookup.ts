@@ -1,6 +1,7 @@
 // Which way a packet would leave, computed from routes that were read: longest prefix, then lowest metric, in table main.
 // It knows no policy rules, and leaves out Netloom's own routes: what they lead to depends on what is asked here.
 
+import { selection } from '../kernel/route/layered-map.ts';
 import { netloomRouteProtocol, type Route, type RouteState } from '../kernel/route/objects.ts';
 import type { IpAddress } from '../net/address.ts';
 
@@ -17,13 +18,23 @@ export interface NextStop {
 /** Undefined when there is no route, or the best one refuses packets. */
 export type RouteLookup = (address: IpAddress) => NextStop | undefined;
 
+const madeByOthers = selection<Route>(
+  (route) => route.table === mainTable && route.protocol !== netloomRouteProtocol,
+);
+
+/** All that a look-up knows, in the order in which it asks: equal lists, equal answers. */
+export function routesOfOthers(state: RouteState): readonly Route[] {
+  return madeByOthers(state.routes)
+    .filter((route) => usable(route, state))
+    .sort((one, other) => other.destination.length - one.destination.length || one.priority - other.priority);
+}
+
 /** Sorts once, so that asking for thousands of peers costs one walk over the few routes that others made. */
 export function routeLookup(state: RouteState): RouteLookup {
-  const routes = [...state.routes.values()]
-    .filter((route) => route.table === mainTable && route.protocol !== netloomRouteProtocol)
-    .sort((one, other) => other.destination.length - one.destination.length || one.priority - other.priority);
+  let routes: readonly Route[] | undefined;
   return (address) => {
-    const best = routes.find((route) => usable(route, state) && route.destination.contains(address));
+    routes ??= routesOfOthers(state);
+    const best = routes.find((route) => route.destination.contains(address));
     const hop = best?.hops[0];
     if (best === undefined || hop?.link === undefined) return undefined;
     return { link: hop.link, gateway: hop.gateway, source: best.source };

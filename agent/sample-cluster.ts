@@ -5,6 +5,7 @@ import { IpAddress } from '../net/address.ts';
 import { Mac } from '../net/mac.ts';
 import { Prefix } from '../net/prefix.ts';
 import type { Lease } from '../store/lease.ts';
+import { leaseKey } from '../store/lease-key.ts';
 import { decodeNetworkConfig, type NetworkConfig } from '../store/network-config.ts';
 import type { Underlay } from './underlay.ts';
 
@@ -55,6 +56,11 @@ export function sampleLease(sample: SampleNode): Lease {
     ...(backend === 'vxlan' && ip6 ? { backendDataV6: data('06') } : {}),
     ...(sample.expiresAt === undefined ? {} : { expiresAt: sample.expiresAt }),
   };
+}
+
+/** As a store's snapshot has them. */
+export function leaseMap(leases: readonly Lease[]): ReadonlyMap<string, Lease> {
+  return new Map(leases.map((lease) => [leaseKey(lease), lease]));
 }
 
 /** The underlay of node 1. */

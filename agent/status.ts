@@ -4,7 +4,7 @@ import { errorMessage } from '../runtime/error-text.ts';
 import type { Lease } from '../store/lease.ts';
 import type { StoreProblem } from '../store/lease-store.ts';
 import type { PassResult } from './node-pass.ts';
-import { peerName } from './peers.ts';
+import { peerName } from './peer-name.ts';
 
 export interface PeerStatus {
   readonly node: string;

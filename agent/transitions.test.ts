@@ -8,10 +8,12 @@ import { planRoute } from '../kernel/route/plan.ts';
 import { routeStepText } from '../kernel/route/text.ts';
 import type { Lease } from '../store/lease.ts';
 import { advertise } from './backend/choose-backend.ts';
-import { type DesiredState, desiredState } from './desired-state.ts';
+import { type DesiredInput, type DesiredState, desiredState } from './desired-state.ts';
 import { hashedMac } from './device-macs.ts';
+import { createPeerTable, type PeerTable } from './peer-table.ts';
 import { routeLookup } from './route-lookup.ts';
 import {
+  leaseMap,
   type SampleNode,
   sampleConfig,
   sampleLease,
@@ -79,7 +81,7 @@ const states: readonly ClusterState[] = [
   { name: 'another public address', backend: vxlan, publicIp: '198.51.100.1', peers: [{ number: 2 }] },
 ];
 
-function desire(state: ClusterState, actual: RouteState): DesiredState {
+function desire(state: ClusterState, actual: RouteState, table?: PeerTable): DesiredState {
   const { families = [4], own: number = 1, bridge = 'cni0' } = state;
   const config = sampleConfig({ backend: state.backend, families });
   const plain = sampleUnderlay(families);
@@ -98,10 +100,10 @@ function desire(state: ClusterState, actual: RouteState): DesiredState {
   const { subnet, subnet6 } = sampleLease({ number, families });
   const own: Lease = { node: 'node-1', subnet, subnet6, ...advertise({ config, underlay, macs }) };
   const backend = config.backend.kind === 'opaque' ? '' : config.backend.kind;
-  return desiredState({
+  const input: DesiredInput = {
     config,
     own,
-    leases: state.peers.map((peer) => sampleLease({ ...peer, families, backend })),
+    leases: leaseMap(state.peers.map((peer) => sampleLease({ ...peer, families, backend }))),
     underlay,
     routeTo: routeLookup(actual),
     choices: {
@@ -112,7 +114,8 @@ function desire(state: ClusterState, actual: RouteState): DesiredState {
     },
     macs,
     actual,
-  });
+  };
+  return desiredState(input, table);
 }
 
 /** Its eth0 carries jumbo frames: how much of that is used is the state's. */
@@ -121,16 +124,16 @@ function machine(): FakeRouteDriver {
   return createFakeRouteDriver(sampleMachine({ links: [eth0] }));
 }
 
-/** One pass; returns what a second one would still do, as text. */
-function enter(driver: FakeRouteDriver, state: ClusterState): readonly string[] {
+/** One pass, with what the one before remembered; returns what a second one would still do, as text. */
+function enter(driver: FakeRouteDriver, state: ClusterState, table = createPeerTable()): readonly string[] {
   const actual = driver.read();
-  const desired = desire(state, actual);
+  const desired = desire(state, actual, table);
   const steps = planRoute(desired.route, actual, desired.scope);
   const errors = driver
     .apply(steps)
     .flatMap(({ step, error }) => (error === undefined ? [] : [`${routeStepText(step)}: ${error.message}`]));
   const after = driver.read();
-  const again = desire(state, after);
+  const again = desire(state, after, table);
   return [...errors, ...planRoute(again.route, after, again.scope).map(routeStepText)];
 }
 
@@ -157,10 +160,11 @@ test('from any state to any other, in any order', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(states.length - 1), { minLength: 2, maxLength: 12 }), (walk) => {
       const driver = machine();
+      const table = createPeerTable();
       for (const index of walk) {
         const state = states[index];
         if (state === undefined) continue;
-        expect({ entered: state.name, left: enter(driver, state) }).toEqual({
+        expect({ entered: state.name, left: enter(driver, state, table) }).toEqual({
           entered: state.name,
           left: [],
         });

@@ -1,7 +1,8 @@
 // Chooses the interface that carries traffic between nodes, and the address that other nodes reach this one by, as flannel
 // does (ipmatch/match.go). A pure function of what was read, asked anew in each pass: it follows what changes.
 
-import type { InterfaceAddress, Link, RouteState } from '../kernel/route/objects.ts';
+import { selection } from '../kernel/route/layered-map.ts';
+import type { InterfaceAddress, Link, Route, RouteState } from '../kernel/route/objects.ts';
 import type { Family, IpAddress } from '../net/address.ts';
 import { IpAddress as Address } from '../net/address.ts';
 import type { RouteLookup } from './route-lookup.ts';
@@ -117,18 +118,16 @@ function byPattern(seen: Seen, pattern: RegExp): Candidate | undefined {
   return link === undefined ? undefined : { link };
 }
 
+const defaultRoutes = selection<Route>(
+  ({ destination, table, type }) => destination.length === 0 && table === 254 && type === 'unicast',
+);
+
 function byDefaultRoute({ state, links }: Seen, families: readonly Family[]): Candidate | string {
   const family = families.includes(4) ? 4 : 6;
-  const best = [...state.routes.values()]
-    .filter(({ destination, table, type, hops }) => {
+  const best = defaultRoutes(state.routes)
+    .filter(({ destination, hops }) => {
       const leads = links.some(({ name, up }) => name === hops[0]?.link && up !== false);
-      return (
-        destination.length === 0 &&
-        destination.family === family &&
-        table === 254 &&
-        type === 'unicast' &&
-        leads
-      );
+      return destination.family === family && leads;
     })
     .sort((one, other) => one.priority - other.priority)[0];
   const link = links.find(({ name }) => name === best?.hops[0]?.link);

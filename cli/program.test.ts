@@ -69,7 +69,7 @@ test.each([
   [['lab', 'pod', 'add'], "missing required argument 'pod'"],
   [['lab', 'exec', 'pod-1a'], "missing required argument 'command'"],
   [['lab', 'up', '--nodes', '51'], 'Want a whole number from 1 to 50.'],
-  [['bench', 'nothing'], 'Allowed choices are kernel.'],
+  [['bench', 'nothing'], 'Allowed choices are kernel'],
   [['lba'], 'Did you mean lab?'],
   [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish.'],
 ])('%j is a usage error that says so', async (argv, words) => {

@@ -1,5 +1,4 @@
 // Runs programs to their end: an argument vector and standard input, never a shell. Long-running children are process.ts's.
-import { execa } from 'execa';
 import type { Netns } from './netns.ts';
 
 export interface ExecuteOptions {
@@ -55,6 +54,8 @@ export async function execute(
   options: ExecuteOptions = {},
 ): Promise<Executed> {
   const { netns, okCodes = [0] } = options;
+  // Loaded when it is first needed: an agent that runs no program does without its hundred files and 5 MB.
+  const { execa } = await import('execa');
   const [program, ...args] = netns === undefined ? command : enter(netns, command);
   const result = await execa(program, args, {
     reject: false,

@@ -1,4 +1,5 @@
 // The log: JSON lines for machines or readable ones for people, through pino. It decides nothing about what is logged.
+import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
 import {
   type DestinationStream,
@@ -7,7 +8,6 @@ import {
   stdSerializers,
   stdTimeFunctions,
 } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 
 /** Pino's: `log.info({ subnet }, 'lease renewed')`; an error goes under the key `err`. */
 export type Logger = PinoLogger;
@@ -83,9 +83,14 @@ export function createLog(options: LogOptions = {}): Log {
   };
 }
 
+/** Loaded for people only: a daemon that writes JSON does without it. */
+function loadPretty(): typeof import('pino-pretty') {
+  return createRequire(import.meta.url)('pino-pretty');
+}
+
 /** Formats in this thread: pino's transports run in a worker, which costs memory and loses lines at exit. */
 function forPeople(lines: DestinationStream, colorize: boolean): DestinationStream {
-  const format = prettyFactory({
+  const format = loadPretty().prettyFactory({
     colorize,
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'component',

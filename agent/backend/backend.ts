@@ -1,14 +1,7 @@
 // What every backend takes and gives: from the network's configuration, the leases and the underlay to kernel objects, and to
 // what this node tells the others. Which backend does it how is in the files beside.
 
-import type {
-  BridgePort,
-  FdbEntry,
-  InterfaceAddress,
-  Link,
-  Neighbour,
-  Route,
-} from '../../kernel/route/objects.ts';
+import type { FdbEntry, InterfaceAddress, Link, Neighbour, Route } from '../../kernel/route/objects.ts';
 import type { IpAddress } from '../../net/address.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { Prefix } from '../../net/prefix.ts';
@@ -17,11 +10,17 @@ import type { NetworkConfig } from '../../store/network-config.ts';
 import type { RouteLookup } from '../route-lookup.ts';
 import type { Underlay } from '../underlay.ts';
 
-/** Objects in the order in which they are wanted. */
-export interface BackendObjects {
+/** What a backend needs whoever the peers are. */
+export interface BackendDevices {
   readonly links: readonly Link[];
-  readonly ports?: readonly BridgePort[];
   readonly addresses: readonly InterfaceAddress[];
+  /** The pods' MTU. */
+  readonly mtu: number;
+}
+
+/** What a backend makes of one peer. It depends on this peer's lease alone, none of the others'. */
+export interface PeerParts {
+  readonly plan: PeerPlan;
   readonly neighbours: readonly Neighbour[];
   readonly fdb: readonly FdbEntry[];
   readonly routes: readonly Route[];
@@ -45,18 +44,9 @@ export interface PeerKeys {
   readonly routes: readonly string[];
 }
 
-export interface BackendPlan {
-  readonly objects: BackendObjects;
-  readonly peers: readonly PeerPlan[];
-  /** The pods' MTU. */
-  readonly mtu: number;
-}
-
 export interface BackendInput {
   readonly config: NetworkConfig;
   readonly own: Lease;
-  /** Checked leases of the others (peers.ts). */
-  readonly peers: readonly Lease[];
   readonly underlay: Underlay;
   readonly routeTo: RouteLookup;
 }

@@ -1,9 +1,10 @@
 // From the configured backend to the functions that run it. The one place that knows which backends there are.
+import type { Lease } from '../../store/lease.ts';
 import type { NetworkConfig } from '../../store/network-config.ts';
 import type { Underlay } from '../underlay.ts';
-import type { Advertisement, BackendInput, BackendPlan, DeviceMacs } from './backend.ts';
-import { advertiseHostGw, planHostGw, whyNotHostGw } from './host-gw.ts';
-import { advertiseVxlan, planVxlan, whyNotVxlan } from './vxlan.ts';
+import type { Advertisement, BackendDevices, BackendInput, DeviceMacs, PeerParts } from './backend.ts';
+import { advertiseHostGw, hostGwDevices, planHostGwPeer, whyNotHostGw } from './host-gw.ts';
+import { advertiseVxlan, planVxlanPeer, vxlanDevices, whyNotVxlan } from './vxlan.ts';
 
 export interface AdvertiseInput {
   readonly config: NetworkConfig;
@@ -41,16 +42,39 @@ export function advertise({ config, underlay, macs }: AdvertiseInput): Advertise
   }
 }
 
-export function planBackend(input: BackendInput): BackendPlan {
+/** What the backend needs whoever the peers are. */
+export function backendDevices(input: BackendInput): BackendDevices {
   const { backend } = input.config;
   switch (backend.kind) {
     case 'vxlan':
-      return planVxlan({ ...input, vxlan: backend });
+      return vxlanDevices({ ...input, vxlan: backend });
     case 'host-gw':
-      return planHostGw(input);
+      return hostGwDevices(input);
     case 'opaque':
       throw new RangeError(`Cannot plan backend "${backend.type}": it is not supported`);
     default:
       return backend satisfies never;
   }
+}
+
+/** What the backend makes of a peer, by its checked lease. */
+export function peerPlanner(input: BackendInput): (lease: Lease) => PeerParts {
+  const { backend } = input.config;
+  switch (backend.kind) {
+    case 'vxlan': {
+      const vxlanInput = { ...input, vxlan: backend };
+      return (lease) => planVxlanPeer(lease, vxlanInput);
+    }
+    case 'host-gw':
+      return (lease) => planHostGwPeer(lease, input);
+    case 'opaque':
+      throw new RangeError(`Cannot plan backend "${backend.type}": it is not supported`);
+    default:
+      return backend satisfies never;
+  }
+}
+
+/** True when what becomes of a peer depends on the node's routes. */
+export function asksForRoutes({ backend }: NetworkConfig): boolean {
+  return backend.kind === 'host-gw' || (backend.kind === 'vxlan' && backend.directRouting);
 }

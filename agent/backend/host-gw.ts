@@ -1,8 +1,9 @@
 // The host-gw backend: a plain route to each peer's subnet through the peer itself. Needs all nodes on one layer 2 network;
 // a peer beyond a router is reported, not programmed.
 import { type Route, routeKey } from '../../kernel/route/objects.ts';
+import type { Lease } from '../../store/lease.ts';
 import type { Underlay } from '../underlay.ts';
-import type { Advertisement, BackendInput, BackendPlan, PeerPlan } from './backend.ts';
+import type { Advertisement, BackendDevices, BackendInput, PeerParts } from './backend.ts';
 import { isDirect, peerFamilies } from './backend.ts';
 import { peerRoute } from './peer-route.ts';
 
@@ -20,23 +21,22 @@ export function advertiseHostGw(underlay: Underlay): Advertisement {
   return { publicIp: underlay.ip4?.publicIp, publicIp6: underlay.ip6?.publicIp, backendType: 'host-gw' };
 }
 
-export function planHostGw(input: BackendInput): BackendPlan {
+export function hostGwDevices({ underlay }: BackendInput): BackendDevices {
+  return { links: [], addresses: [], mtu: underlay.mtu };
+}
+
+/** The lease is a checked one (peers.ts). */
+export function planHostGwPeer(lease: Lease, input: BackendInput): PeerParts {
   const routes: Route[] = [];
-  const peers: PeerPlan[] = [];
-  for (const lease of input.peers) {
-    const mine: Route[] = [];
-    let problem: string | undefined;
-    for (const { subnet, publicIp } of peerFamilies(lease, input.config)) {
-      if (isDirect(publicIp, input)) {
-        mine.push(peerRoute({ subnet, gateway: publicIp, link: input.underlay.link }));
-      } else {
-        problem ??= `its address "${publicIp}" is not on a network of interface "${input.underlay.link}": host-gw needs all nodes on one`;
-      }
+  let problem: string | undefined;
+  for (const { subnet, publicIp } of peerFamilies(lease, input.config)) {
+    if (isDirect(publicIp, input)) {
+      routes.push(peerRoute({ subnet, gateway: publicIp, link: input.underlay.link }));
+    } else {
+      problem ??= `its address "${publicIp}" is not on a network of interface "${input.underlay.link}": host-gw needs all nodes on one`;
     }
-    routes.push(...mine);
-    const path = problem === undefined ? 'direct' : 'unreachable';
-    peers.push({ lease, path, keys: { neighbours: [], fdb: [], routes: mine.map(routeKey) }, problem });
   }
-  const objects = { links: [], addresses: [], neighbours: [], fdb: [], routes };
-  return { objects, peers, mtu: input.underlay.mtu };
+  const path = problem === undefined ? 'direct' : 'unreachable';
+  const keys = { neighbours: [], fdb: [], routes: routes.map(routeKey) };
+  return { plan: { lease, path, keys, problem }, neighbours: [], fdb: [], routes };
 }

@@ -22,11 +22,11 @@ import { netloomAlias } from '../alias.ts';
 import type { Underlay } from '../underlay.ts';
 import type {
   Advertisement,
+  BackendDevices,
   BackendInput,
-  BackendPlan,
   DeviceMacs,
   PeerFamily,
-  PeerPlan,
+  PeerParts,
 } from './backend.ts';
 import { isDirect, peerFamilies } from './backend.ts';
 import { peerRoute } from './peer-route.ts';
@@ -94,7 +94,7 @@ export interface PlanVxlanInput extends BackendInput {
   readonly vxlan: VxlanConfig;
 }
 
-export function planVxlan(input: PlanVxlanInput): BackendPlan {
+export function vxlanDevices(input: PlanVxlanInput): BackendDevices {
   const links: Link[] = [];
   const addresses: InterfaceAddress[] = [];
   for (const family of familiesOf(input.config)) {
@@ -106,20 +106,8 @@ export function planVxlan(input: PlanVxlanInput): BackendPlan {
     const prefix = Prefix.host(subnet.first());
     addresses.push({ link: link.name, prefix, scope: 'global', ...(family === 6 ? { noDad: true } : {}) });
   }
-  const parts = input.peers.map((lease) => planPeer(lease, input));
-  return {
-    objects: {
-      links,
-      addresses,
-      neighbours: parts.flatMap(({ neighbours }) => neighbours),
-      fdb: parts.flatMap(({ fdb }) => fdb),
-      routes: parts.flatMap(({ routes }) => routes),
-    },
-    peers: parts.map(({ plan }) => plan),
-    mtu: Math.min(
-      ...familiesOf(input.config).map((family) => deviceMtu(input.vxlan, input.underlay, family)),
-    ),
-  };
+  const mtus = familiesOf(input.config).map((family) => deviceMtu(input.vxlan, input.underlay, family));
+  return { links, addresses, mtu: Math.min(...mtus) };
 }
 
 function device(input: PlanVxlanInput, family: Family): Link | undefined {
@@ -144,14 +132,8 @@ function device(input: PlanVxlanInput, family: Family): Link | undefined {
   };
 }
 
-interface PeerParts {
-  readonly plan: PeerPlan;
-  readonly neighbours: readonly Neighbour[];
-  readonly fdb: readonly FdbEntry[];
-  readonly routes: readonly Route[];
-}
-
-function planPeer(lease: Lease, input: PlanVxlanInput): PeerParts {
+/** The lease is a checked one (peers.ts). */
+export function planVxlanPeer(lease: Lease, input: PlanVxlanInput): PeerParts {
   const neighbours: Neighbour[] = [];
   const fdb: FdbEntry[] = [];
   const routes: Route[] = [];

@@ -1,7 +1,8 @@
 // The benchmarks by name, as `netloom bench NAME` finds them.
+import { agentBench } from './agent-bench.ts';
 import type { Bench } from './bench.ts';
 import { kernelBench } from './kernel-bench.ts';
 
 export const benchmarks: ReadonlyMap<string, Bench> = new Map(
-  [kernelBench].map((bench) => [bench.name, bench]),
+  [kernelBench, agentBench].map((bench) => [bench.name, bench]),
 );

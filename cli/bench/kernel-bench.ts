@@ -2,141 +2,28 @@
 import { execute } from '../../kernel/exec.ts';
 import { createNetns, Netns, removeNetns } from '../../kernel/netns.ts';
 import { openRouteDriver, type RouteAccess } from '../../kernel/route/driver.ts';
-import {
-  type FdbEntry,
-  type Link,
-  type Neighbour,
-  netloomRouteProtocol,
-  type Route,
-} from '../../kernel/route/objects.ts';
-import type { RouteStep } from '../../kernel/route/step.ts';
+import type { Link } from '../../kernel/route/objects.ts';
 import { IpAddress } from '../../net/address.ts';
 import { Mac } from '../../net/mac.ts';
 import { Prefix } from '../../net/prefix.ts';
 import type { Bench, BenchOptions, BenchRow } from './bench.ts';
 import { type BenchNetns, isInstalled, openBenchNetns } from './bench-netns.ts';
 import { comparePaired } from './paired.ts';
+import {
+  addFiles,
+  addSteps,
+  applyAll,
+  deleteFiles,
+  deleteSteps,
+  makeUnderlay,
+  makeVxlanDevice,
+  runFiles,
+  vxlanDevice,
+  vxlanPeer,
+} from './vxlan-peers.ts';
 
-const device = 'flannel.1';
-const underlay = 'under0';
 const bridge = 'cni0';
 const peerName = 'ip -batch';
-
-/** What a VXLAN peer is in the kernel: the neighbour, the FDB row and the route, in this order. */
-interface Peer {
-  readonly neighbour: Neighbour;
-  readonly entry: FdbEntry;
-  readonly route: Route;
-}
-
-function peerOf(number: number): Peer {
-  const subnet = new Prefix(IpAddress.parse('10.0.0.0').plus((number + 1) * 256), 24);
-  const address = subnet.address;
-  const mac = Mac.local(Uint8Array.from([2, 0, 0, number >> 16, (number >> 8) & 255, number & 255]));
-  return {
-    neighbour: { link: device, address, mac, state: 'permanent' },
-    entry: {
-      link: device,
-      mac,
-      remote: IpAddress.parse('172.16.0.0').plus(number + 2),
-      self: true,
-      state: 'permanent',
-    },
-    route: {
-      destination: subnet,
-      table: 254,
-      priority: 0,
-      protocol: netloomRouteProtocol,
-      type: 'unicast',
-      scope: 'global',
-      hops: [{ gateway: address, link: device, onlink: true }],
-    },
-  };
-}
-
-function addSteps(peers: readonly Peer[]): readonly RouteStep[] {
-  return peers.flatMap(({ neighbour, entry, route }): readonly RouteStep[] => [
-    { kind: 'neighbour-set', neighbour },
-    { kind: 'fdb-set', entry },
-    { kind: 'route-set', route },
-  ]);
-}
-
-function deleteSteps(peers: readonly Peer[]): readonly RouteStep[] {
-  return peers.flatMap(({ neighbour, entry, route }): readonly RouteStep[] => [
-    { kind: 'route-delete', route },
-    { kind: 'fdb-delete', entry },
-    { kind: 'neighbour-delete', neighbour },
-  ]);
-}
-
-/** The same as iproute2's batch files: one for `ip`, one for `bridge`. */
-interface BatchFiles {
-  readonly ip: string;
-  readonly bridge: string;
-}
-
-function addFiles(peers: readonly Peer[]): BatchFiles {
-  return {
-    ip: peers
-      .flatMap(({ neighbour, route }) => [
-        `neigh replace ${neighbour.address} dev ${device} lladdr ${neighbour.mac} nud permanent`,
-        `route replace ${route.destination} via ${neighbour.address} dev ${device} onlink proto 78`,
-      ])
-      .join('\n'),
-    bridge: peers
-      .map(({ entry }) => `fdb replace ${entry.mac} dev ${device} dst ${entry.remote} self permanent`)
-      .join('\n'),
-  };
-}
-
-function deleteFiles(peers: readonly Peer[]): BatchFiles {
-  return {
-    ip: peers
-      .flatMap(({ neighbour, route }) => [
-        `route del ${route.destination} via ${neighbour.address} dev ${device}`,
-        `neigh del ${neighbour.address} dev ${device}`,
-      ])
-      .join('\n'),
-    bridge: peers
-      .map(({ entry }) => `fdb del ${entry.mac} dev ${device} dst ${entry.remote} self`)
-      .join('\n'),
-  };
-}
-
-async function runFiles(netns: Netns, files: BatchFiles): Promise<void> {
-  await execute(['ip', '-batch', '-'], { netns, input: `${files.ip}\n` });
-  await execute(['bridge', '-batch', '-'], { netns, input: `${files.bridge}\n` });
-}
-
-/** Throws the first failure: a benchmark of work that was not done would be a lie. */
-function applyAll(driver: RouteAccess, steps: readonly RouteStep[]): void {
-  for (const { error } of driver.apply(steps)) if (error !== undefined) throw error;
-}
-
-function makeDevices(driver: RouteAccess): void {
-  const local = IpAddress.parse('172.16.0.1');
-  const links: readonly Link[] = [
-    { name: underlay, detail: { kind: 'veth', peer: { name: `${underlay}p` } }, up: true },
-    { name: `${underlay}p`, detail: { kind: 'veth' }, up: true },
-    {
-      name: device,
-      detail: { kind: 'vxlan', vni: 1, port: 8472, local, underlay, learning: false },
-      up: true,
-    },
-    { name: bridge, detail: { kind: 'bridge' }, up: true },
-  ];
-  applyAll(
-    driver,
-    links.map((link) =>
-      link.name === `${underlay}p`
-        ? { kind: 'link-set', link, was: { ...link, up: false } }
-        : { kind: 'link-add', link },
-    ),
-  );
-  const prefix = Prefix.parse('10.0.0.0/32');
-  applyAll(driver, [{ kind: 'address-add', address: { link: device, prefix, scope: 'global' } }]);
-}
 
 async function peerCases(
   home: BenchNetns,
@@ -145,9 +32,11 @@ async function peerCases(
   const { netns } = home;
   const driver = openRouteDriver({ netns });
   try {
-    makeDevices(driver);
-    const all = Array.from({ length: options.size }, (_, i) => peerOf(i));
-    const one = [peerOf(options.size)];
+    makeUnderlay(driver);
+    makeVxlanDevice(driver);
+    applyAll(driver, [{ kind: 'link-add', link: { name: bridge, detail: { kind: 'bridge' }, up: true } }]);
+    const all = Array.from({ length: options.size }, (_, i) => vxlanPeer(i));
+    const one = [vxlanPeer(options.size)];
     const theirs = <T>(contender: T) => (options.withPeer ? { ...contender, name: peerName } : undefined);
     const add = { steps: addSteps(all), files: addFiles(all) };
     const remove = { steps: deleteSteps(all), files: deleteFiles(all) };
@@ -178,8 +67,8 @@ async function peerCases(
       peer: theirs({
         run: async () => {
           await execute(['ip', 'route', 'show', 'proto', '78'], { netns });
-          await execute(['ip', 'neigh', 'show', 'dev', device], { netns });
-          await execute(['bridge', 'fdb', 'show', 'dev', device], { netns });
+          await execute(['ip', 'neigh', 'show', 'dev', vxlanDevice], { netns });
+          await execute(['bridge', 'fdb', 'show', 'dev', vxlanDevice], { netns });
         },
       }),
     });

@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { IpAddress } from '../../net/address.ts';
 import { Mac } from '../../net/mac.ts';
 import { Prefix } from '../../net/prefix.ts';
-import { difference, remembering, satisfies } from './difference.ts';
+import { difference, layeredDifference, satisfies } from './difference.ts';
+import { LayeredMap } from './layered-map.ts';
 
 const ip = IpAddress.parse;
 
@@ -58,15 +60,53 @@ test('difference tells missing, changed and surplus apart', () => {
   });
 });
 
-test('remembering asks once for a pair that is equal, and always for one that is not', () => {
-  let asked = 0;
-  const equal = remembering((wanted: { a: number }, actual: { a: number }) => {
-    asked += 1;
-    return wanted.a === actual.a;
+describe('layeredDifference', () => {
+  const equal = (one: { a: number }, other: { a: number }) => one.a === other.a;
+  const key = fc.constantFrom('a', 'b', 'c', 'd', 'e');
+  const change = fc.record({
+    map: fc.constantFrom('wanted' as const, 'actual' as const),
+    key,
+    value: fc.option(fc.nat(3)),
+    fold: fc.boolean(),
   });
-  const wanted = { a: 1 };
-  const actual = { a: 1 };
-  expect([equal(wanted, actual), equal(wanted, actual), asked]).toEqual([true, true, 1]);
-  expect([equal(wanted, { a: 2 }), equal(wanted, { a: 2 }), asked]).toEqual([false, false, 3]);
-  expect([equal(wanted, { a: 1 }), asked]).toEqual([true, 4]);
+
+  test('finds what difference finds, whatever was compared before', () => {
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 40 }), (changes) => {
+        const compare = layeredDifference(equal);
+        const maps = { wanted: new LayeredMap<{ a: number }>(), actual: new LayeredMap<{ a: number }>() };
+        for (const { map, key: name, value, fold } of changes) {
+          if (value === null) maps[map].delete(name);
+          else maps[map].set(name, { a: value });
+          if (fold) maps[map].replace(new Map(maps[map].snapshot()));
+          const [wanted, actual] = [maps.wanted.snapshot(), maps.actual.snapshot()];
+          expect(sorted(compare(wanted, actual))).toEqual(sorted(difference(wanted, actual, equal)));
+        }
+      }),
+    );
+  });
+
+  function sorted(found: ReturnType<typeof difference<{ a: number }>>): readonly string[] {
+    return Object.entries(found).flatMap(([kind, list]) =>
+      list.map((item: unknown) => `${kind} ${JSON.stringify(item)}`).toSorted(),
+    );
+  }
+
+  test('compares unchanged objects once', () => {
+    let asked = 0;
+    const compare = layeredDifference<{ a: number }>((one, other) => {
+      asked += 1;
+      return equal(one, other);
+    });
+    const base = new Map(Array.from({ length: 10 }, (_, i) => [`${i}`, { a: i }] as const));
+    const wanted = new LayeredMap<{ a: number }>(base);
+    const actual = new LayeredMap<{ a: number }>(new Map(base));
+    compare(wanted.snapshot(), actual.snapshot());
+    expect(asked).toBe(10);
+    wanted.set('3', { a: 33 });
+    expect(compare(wanted.snapshot(), actual.snapshot()).changed).toEqual([
+      { wanted: { a: 33 }, actual: { a: 3 } },
+    ]);
+    expect(asked).toBe(11);
+  });
 });

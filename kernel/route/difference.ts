@@ -1,5 +1,6 @@
 // Equality and difference of desired and actual objects in keyed maps. Knows no kind of object: what an absent field and a
 // value with `equals` mean is said here once for all of them.
+import { layersOf } from './layered-map.ts';
 
 export interface Comparison {
   /** Fields that do not count: what the kernel alone decides, or what only matters when an object is made. */
@@ -37,39 +38,66 @@ export function satisfies(wanted: unknown, actual: unknown, comparison: Comparis
   return true;
 }
 
-/**
- * The same comparison, which remembers pairs that were equal. Objects do not change, and both the desired state and the mirror
- * keep those that did not: then a plan over thousands of objects is thousands of look-ups.
- */
-export function remembering<T extends object>(
-  equal: (wanted: T, actual: T) => boolean,
-): (wanted: T, actual: T) => boolean {
-  const known = new WeakMap<T, T>();
-  return (wanted, actual) => {
-    if (known.get(wanted) === actual) return true;
-    const isEqual = equal(wanted, actual);
-    if (isEqual) known.set(wanted, actual);
-    return isEqual;
-  };
-}
-
 function hasEquals(value: object): value is { equals(other: unknown): boolean } {
   return 'equals' in value && typeof value.equals === 'function';
 }
 
-export function difference<T>(
-  wanted: ReadonlyMap<string, T>,
-  actual: ReadonlyMap<string, T>,
-  equal: (wanted: T, actual: T) => boolean,
+type Objects<T> = ReadonlyMap<string, T>;
+type Equality<T> = (wanted: T, actual: T) => boolean;
+
+export function difference<T>(wanted: Objects<T>, actual: Objects<T>, equal: Equality<T>): Difference<T> {
+  return differenceAt(differingKeys(wanted, actual, equal), { wanted, actual, equal });
+}
+
+/**
+ * The same for large maps of which little changes from one comparison to the next (layered-map.ts): what two bases differ in is
+ * found once, and from then on only that and what was changed over them is looked at.
+ */
+export function layeredDifference<T>(
+  equal: Equality<T>,
+): (wanted: Objects<T>, actual: Objects<T>) => Difference<T> {
+  const known = new WeakMap<Objects<T>, WeakMap<Objects<T>, readonly string[]>>();
+
+  function ofBases(wanted: Objects<T>, actual: Objects<T>): readonly string[] {
+    const ofWanted = known.get(wanted) ?? new WeakMap<Objects<T>, readonly string[]>();
+    known.set(wanted, ofWanted);
+    const keys = ofWanted.get(actual) ?? differingKeys(wanted, actual, equal);
+    ofWanted.set(actual, keys);
+    return keys;
+  }
+
+  return (wanted, actual) => {
+    const above = layersOf(wanted);
+    const below = layersOf(actual);
+    const keys = new Set([...ofBases(above.base, below.base), ...above.changed, ...below.changed]);
+    return differenceAt(keys, { wanted, actual, equal });
+  };
+}
+
+function differingKeys<T>(wanted: Objects<T>, actual: Objects<T>, equal: Equality<T>): readonly string[] {
+  const keys: string[] = [];
+  for (const [key, object] of wanted) {
+    const found = actual.get(key);
+    if (found === undefined || !equal(object, found)) keys.push(key);
+  }
+  for (const key of actual.keys()) if (!wanted.has(key)) keys.push(key);
+  return keys;
+}
+
+function differenceAt<T>(
+  keys: Iterable<string>,
+  maps: { readonly wanted: Objects<T>; readonly actual: Objects<T>; readonly equal: Equality<T> },
 ): Difference<T> {
   const missing: T[] = [];
   const changed: { readonly wanted: T; readonly actual: T }[] = [];
   const surplus: (readonly [string, T])[] = [];
-  for (const [key, object] of wanted) {
-    const found = actual.get(key);
-    if (found === undefined) missing.push(object);
-    else if (!equal(object, found)) changed.push({ wanted: object, actual: found });
+  for (const key of keys) {
+    const wanted = maps.wanted.get(key);
+    const actual = maps.actual.get(key);
+    if (wanted === undefined) {
+      if (actual !== undefined) surplus.push([key, actual]);
+    } else if (actual === undefined) missing.push(wanted);
+    else if (!maps.equal(wanted, actual)) changed.push({ wanted, actual });
   }
-  for (const [key, object] of actual) if (!wanted.has(key)) surplus.push([key, object]);
   return { missing, changed, surplus };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { LayeredMap } from './layered-map.ts';
+import { LayeredMap, selection } from './layered-map.ts';
 
 const key = fc.constantFrom('a', 'b', 'c', 'd', 'e');
 const action = fc.oneof(
@@ -57,5 +57,22 @@ describe('LayeredMap', () => {
     expect([...before]).toEqual([['x', -1]]);
     map.replace(new Map([['y', 1]]));
     expect([...map.snapshot()]).toEqual([['y', 1]]);
+  });
+
+  test('a selection is what a filter finds', () => {
+    const isEven = (value: number): boolean => value % 2 === 0;
+    const even = selection(isEven);
+    fc.assert(
+      fc.property(fc.array(fc.tuple(key, fc.option(fc.nat(9)), fc.boolean())), (changes) => {
+        const map = new LayeredMap<number>();
+        for (const [name, value, fold] of changes) {
+          if (value === null) map.delete(name);
+          else map.set(name, value);
+          if (fold) map.replace(new Map(map.snapshot()));
+          const found = even(map.snapshot());
+          expect(found.toSorted()).toEqual([...map.snapshot().values()].filter(isEven).toSorted());
+        }
+      }),
+    );
   });
 });

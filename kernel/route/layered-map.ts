@@ -58,6 +58,33 @@ export class LayeredMap<T> {
   }
 }
 
+/** What a map of objects is made of. A plain map, which does not change either, is its own base with nothing over it. */
+export interface Layers<T> {
+  /** The same one for many snapshots: what was learnt of it holds for all of them. */
+  readonly base: ReadonlyMap<string, T>;
+  /** Only at these keys may the map differ from its base. */
+  readonly changed: readonly string[];
+}
+
+export function layersOf<T>(map: ReadonlyMap<string, T>): Layers<T> {
+  return map instanceof MapView ? map.layers : { base: map, changed: [] };
+}
+
+/** Picks values out of maps that share a base: of the base's, each is asked once and not again for every map. */
+export function selection<T>(isPicked: (value: T) => boolean): (map: ReadonlyMap<string, T>) => readonly T[] {
+  const known = new WeakMap<ReadonlyMap<string, T>, readonly (readonly [key: string, value: T])[]>();
+  return (map) => {
+    const { base, changed } = layersOf(map);
+    const picked = known.get(base) ?? [...base].filter(([, value]) => isPicked(value));
+    known.set(base, picked);
+    if (changed.length === 0) return picked.map(([, value]) => value);
+    const over = new Set(changed);
+    const kept = picked.filter(([key]) => !over.has(key)).map(([, value]) => value);
+    const others = changed.map((key) => map.get(key)).filter((value) => value !== undefined);
+    return [...kept, ...others.filter(isPicked)];
+  };
+}
+
 function lookUp<T>(base: ReadonlyMap<string, T>, layer: Layer<T>, key: string): T | undefined {
   const value = layer.get(key);
   if (value === undefined) return base.get(key);
@@ -78,6 +105,10 @@ class MapView<T> implements ReadonlyMap<string, T> {
   constructor(base: ReadonlyMap<string, T>, layer: Layer<T>) {
     this.#base = base;
     this.#layer = layer;
+  }
+
+  get layers(): Layers<T> {
+    return { base: this.#base, changed: [...this.#layer.keys()] };
   }
 
   get size(): number {

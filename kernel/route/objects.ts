@@ -203,7 +203,7 @@ export interface Rule {
   readonly action: 'lookup' | 'blackhole' | 'unreachable' | 'prohibit' | 'other';
 }
 
-/** Everything of rtnetlink that Netloom reads or wants, keyed by the `key…` functions of this file. */
+/** Everything of rtnetlink that Netloom reads or wants, keyed by the functions of this file. A state never changes. */
 export interface RouteState {
   readonly links: ReadonlyMap<string, Link>;
   readonly ports: ReadonlyMap<string, BridgePort>;

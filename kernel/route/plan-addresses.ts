@@ -25,7 +25,7 @@ export function planAddresses(desired: RouteState, left: RouteState, scope: Rout
     .map(([, address]) => address)
     .filter((address) => scope.addressesOn.has(address.link) && !isKernelsOwn(address));
   const wanted = [...desired.addresses.values()];
-  const inUse = linksInUse(desired);
+  const inUse = unwanted.length === 0 ? new Set<string>() : linksInUse(desired);
   const first = [...remade, ...unwanted.filter((address) => mustGoFirst(address, { wanted, inUse }))];
   const remaining = filtered(
     left.addresses,

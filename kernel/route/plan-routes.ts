@@ -1,6 +1,6 @@
 // The part of a plan that concerns routes: what is wanted must be the first of its destination and metric, because that one
 // is in force, whoever put another there.
-import { remembering, satisfies } from './difference.ts';
+import { layeredDifference, satisfies } from './difference.ts';
 import { type NextHop, type Route, routeKey, routeKeyAt } from './objects.ts';
 import type { RouteScope, RouteStep } from './step.ts';
 
@@ -14,14 +14,16 @@ const hops: ReadonlySet<string> = new Set(['hops']);
 const weight: ReadonlySet<string> = new Set(['weight']);
 
 /** True when `actual` is the route that is wanted: hops of a multipath route in any order. */
-export const isSameRoute = remembering((wanted: Route, actual: Route): boolean => {
+export function isSameRoute(wanted: Route, actual: Route): boolean {
   if (wanted.hops.length !== actual.hops.length) return false;
   if (!satisfies(wanted, actual, { ignore: hops })) return false;
   const [only] = wanted.hops;
   if (wanted.hops.length === 1) return satisfies(only, actual.hops[0], { ignore: weight });
   const open = [...actual.hops];
   return wanted.hops.every((hop) => takeHop(hop, open));
-});
+}
+
+const routeDifference = layeredDifference(isSameRoute);
 
 function takeHop(wanted: NextHop, open: NextHop[]): boolean {
   const place = open.findIndex((hop) => satisfies(wanted, hop));
@@ -39,13 +41,13 @@ export function planRoutes(
   const remove: Route[] = [];
   /** Routes behind the first of their key that are what is wanted. */
   const awaited = new Set<Route>();
-  for (const [key, wanted] of desired) {
-    const inForce = actual.get(key);
-    if (inForce !== undefined && isSameRoute(wanted, inForce)) continue;
-    const behind = inForce === undefined ? [] : laterOnes(key, actual);
+  const { missing, changed, surplus } = routeDifference(desired, actual);
+  for (const route of missing) set.push({ kind: 'route-set', route });
+  for (const { wanted, actual: inForce } of changed) {
+    const behind = laterOnes(routeKey(wanted), actual);
     const place = behind.findIndex((route) => isSameRoute(wanted, route));
     const found = behind[place];
-    if (found === undefined || inForce === undefined) {
+    if (found === undefined) {
       // Replacing takes the first one's place.
       set.push({ kind: 'route-set', route: wanted });
     } else {
@@ -54,8 +56,8 @@ export function planRoutes(
       remove.push(inForce, ...behind.slice(0, place).filter(({ protocol }) => protocol !== scope.protocol));
     }
   }
-  for (const [key, route] of actual) {
-    if (route.protocol === scope.protocol && !desired.has(key) && !awaited.has(route)) remove.push(route);
+  for (const [, route] of surplus) {
+    if (route.protocol === scope.protocol && !awaited.has(route)) remove.push(route);
   }
   return {
     // A route without a gateway may be what makes the gateway of another reachable.

@@ -1,6 +1,6 @@
 // Computes the steps that turn the actual rtnetlink state of a namespace into the desired one. Pure: it knows what the kernel
 // drops along with an object, so that one plan is enough.
-import { difference, remembering, satisfies } from './difference.ts';
+import { difference, layeredDifference, satisfies } from './difference.ts';
 import { type FdbEntry, fdbKey, type Neighbour, type RouteState, type Rule } from './objects.ts';
 import { planAddresses } from './plan-addresses.ts';
 import { planLinks } from './plan-links.ts';
@@ -46,8 +46,8 @@ function planPorts(desired: RouteState, left: RouteState): readonly RouteStep[] 
   return [...missing, ...changed.map(({ wanted }) => wanted)].map((port) => ({ kind: 'port-set', port }));
 }
 
-const isSameNeighbour = remembering((wanted: Neighbour, actual: Neighbour) => satisfies(wanted, actual));
-const isSameEntry = remembering((wanted: FdbEntry, actual: FdbEntry) => satisfies(wanted, actual));
+const neighbourDifference = layeredDifference<Neighbour>((wanted, actual) => satisfies(wanted, actual));
+const fdbDifference = layeredDifference<FdbEntry>((wanted, actual) => satisfies(wanted, actual));
 
 interface SetAndDelete {
   readonly set: readonly RouteStep[];
@@ -55,7 +55,7 @@ interface SetAndDelete {
 }
 
 function planNeighbours(desired: RouteState, left: RouteState, scope: RouteScope): SetAndDelete {
-  const { missing, changed, surplus } = difference(desired.neighbours, left.neighbours, isSameNeighbour);
+  const { missing, changed, surplus } = neighbourDifference(desired.neighbours, left.neighbours);
   return {
     set: [...missing, ...changed.map(({ wanted }) => wanted)].map((neighbour) => ({
       kind: 'neighbour-set',
@@ -69,7 +69,7 @@ function planNeighbours(desired: RouteState, left: RouteState, scope: RouteScope
 }
 
 function planFdb(desired: RouteState, left: RouteState, scope: RouteScope): SetAndDelete {
-  const { missing, changed, surplus } = difference(desired.fdb, left.fdb, isSameEntry);
+  const { missing, changed, surplus } = fdbDifference(desired.fdb, left.fdb);
   const set = [...missing, ...changed.map(({ wanted }) => wanted)];
   // A unicast MAC has one row: setting it replaces the row with the old remote, so there is nothing left to delete.
   const replaced = new Set(set.filter(hasOneRow).map(rowOf));

@@ -1,6 +1,6 @@
 // Reads a settings file: one mapping, in YAML or in JSON, which is YAML too. It does not know the settings.
 import { readFileSync } from 'node:fs';
-import { parseDocument } from 'yaml';
+import { createRequire } from 'node:module';
 import { errorMessage } from '../error-text.ts';
 import { SettingsError } from './settings-error.ts';
 
@@ -21,8 +21,13 @@ export function readSettingsFile(path: string): SettingsFile {
   return { path, values: parseSettingsText(path, text) };
 }
 
+/** Loaded when there is a file: most daemons have none, and the parser is as large as they are. */
+function loadYaml(): typeof import('yaml') {
+  return createRequire(import.meta.url)('yaml');
+}
+
 function parseSettingsText(path: string, text: string): Readonly<Record<string, unknown>> {
-  const document = parseDocument(text);
+  const document = loadYaml().parseDocument(text);
   const faults = [...document.errors, ...document.warnings];
   // Only the first line of a fault: the others show the source, and with it perhaps a secret.
   if (faults.length > 0)
