@@ -16,6 +16,7 @@ import { type PassResult, runPass } from './node-pass.ts';
 import { differingSysctls, type Sysctls } from './node-sysctls.ts';
 import { peerName } from './peer-name.ts';
 import { createPeerTable } from './peer-table.ts';
+import type { Pod } from './pod-list.ts';
 import type { AgentState } from './status.ts';
 import type { UnderlaySettings } from './underlay.ts';
 
@@ -39,6 +40,8 @@ export interface AgentOptions {
   readonly macs: MacKeeper;
   readonly made: Pick<MadeRecord, 'noteFile'>;
   readonly holder: LeaseHolder;
+  /** The node's pods, whose veths are kept on the bridge; none if absent. */
+  readonly pods?: () => Promise<readonly Pod[]>;
   /** Begins to call back on changes in the kernel; returns how to stop. */
   readonly watchKernel: (onChange: (change: KernelChange) => void) => () => void;
   /** Milliseconds between thorough passes. */

@@ -6,6 +6,7 @@ import type { RouteStep, StepResult } from '../kernel/route/step.ts';
 import { errorMessage } from '../runtime/error-text.ts';
 import type { PeerPlan } from './backend/backend.ts';
 import type { DesiredState } from './desired-state.ts';
+import { podPortSteps } from './pod-ports.ts';
 import { stepSubject, subjectName } from './route-steps.ts';
 
 /** The rtnetlink state of the node. */
@@ -18,6 +19,8 @@ export interface NodeRoutes {
 export interface ApplyRoutesInput {
   readonly desired: Pick<DesiredState, 'route' | 'scope'>;
   readonly actual: RouteState;
+  /** The bridge of the pods, and the host's ends of their veth pairs. */
+  readonly pods: { readonly bridge: string; readonly hostLinks: readonly string[] };
   /** Takes in what could not be done, by the name of the object. */
   readonly failed: Map<string, unknown>;
 }
@@ -34,17 +37,21 @@ const rounds = 3;
 
 /** Applies the plan and looks what is left of it, and once more if the kernel went on meanwhile. */
 export function applyRoutes(driver: NodeRoutes, input: ApplyRoutesInput): AppliedRoutes {
-  const { desired, actual, failed } = input;
+  const { desired, actual, pods, failed } = input;
+  const planFor = (state: RouteState): readonly RouteStep[] => [
+    ...planRoute(desired.route, state, desired.scope),
+    ...podPortSteps(state, pods),
+  ];
   const steps: RouteStep[] = [];
   const errors = new Map<string, Error>();
-  let plan = planRoute(desired.route, actual, desired.scope);
+  let plan = planFor(actual);
   for (let round = 0; round < rounds && plan.length > 0; round++) {
     errors.clear();
     for (const { step, error } of driver.apply(plan)) {
       if (error === undefined) steps.push(step);
       else errors.set(subjectName(stepSubject(step)), error);
     }
-    plan = planRoute(desired.route, driver.read(false), desired.scope);
+    plan = planFor(driver.read(false));
     // What the kernel refuses for good it would refuse again.
     if (errors.size > 0 && ![...errors.values()].some(isNotFound)) break;
   }

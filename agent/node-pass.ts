@@ -3,7 +3,7 @@
 
 import type { RouteState } from '../kernel/route/objects.ts';
 import { errorMessage } from '../runtime/error-text.ts';
-import type { Lease } from '../store/lease.ts';
+import { type Lease, subnetsOf } from '../store/lease.ts';
 import type { LeaseSnapshot } from '../store/lease-store.ts';
 import type { NetworkConfig } from '../store/network-config.ts';
 import { applyRoutes, type NodeRoutes, unprogrammedPeers } from './apply-routes.ts';
@@ -18,6 +18,7 @@ import type { MadeRecord } from './made-record.ts';
 import { ensureFiles } from './node-files.ts';
 import { ensureSysctls, type Sysctls } from './node-sysctls.ts';
 import type { PeerTable } from './peer-table.ts';
+import type { Pod } from './pod-list.ts';
 import { routeLookup } from './route-lookup.ts';
 import { chooseUnderlay, type Underlay, type UnderlaySettings } from './underlay.ts';
 
@@ -28,6 +29,8 @@ export interface PassPorts {
   readonly holder: LeaseHolder;
   readonly macs: MacKeeper;
   readonly made: Pick<MadeRecord, 'noteFile'>;
+  /** The node's pods; nobody keeps them if absent. */
+  readonly pods?: () => Promise<readonly Pod[]>;
   /** What was made of the peers in the last pass. */
   readonly peerTable: PeerTable;
 }
@@ -80,13 +83,15 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
     const why = snapshot.problems[0]?.message ?? 'there is no network configuration';
     return blocked(input, { blockers: [why] });
   }
+  const failed = new Map<string, unknown>();
+  const pods = await listPods(ports, failed);
   const actual = ports.route.read(input.thorough);
   const found = findUnderlay(actual, input, config);
   const reason = found.kind === 'missing' ? found.reason : whyNotBackend(config, found.underlay);
   if (found.kind === 'missing' || reason !== undefined) {
     // The lease stays ours meanwhile, and the data path as it is.
     const { lease, error } = await ports.holder.keep(signal);
-    const failed = error === undefined ? new Map() : new Map([['lease', error]]);
+    if (error !== undefined) failed.set('lease', error);
     return blocked(input, { blockers: [reason ?? ''], config, lease, failed });
   }
   const { underlay } = found;
@@ -94,7 +99,6 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
   const advertisement = advertise({ config, underlay, macs });
   // macs() chooses when it is asked: the bridge's as well, before all are written.
   macs(input.choices.bridge);
-  const failed = new Map<string, unknown>();
   attempt(failed, 'state directory', () => ports.macs.save());
   const renewedAt = ports.holder.renewedAt;
   const held = await ports.holder.hold(advertisement, signal);
@@ -118,7 +122,36 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
     },
     ports.peerTable,
   );
-  return applyAll(ports, { ...input, desired, actual: current, failed, config, underlay, lease: own });
+  const hostLinks = linksOf(pods, own);
+  return applyAll(ports, {
+    ...input,
+    desired,
+    actual: current,
+    failed,
+    config,
+    underlay,
+    lease: own,
+    hostLinks,
+  });
+}
+
+async function listPods(ports: PassPorts, failed: Map<string, unknown>): Promise<readonly Pod[]> {
+  try {
+    return (await ports.pods?.()) ?? [];
+  } catch (error) {
+    failed.set('pods', error);
+    return [];
+  }
+}
+
+/** Pods with an address of this node's lease hang on this node's bridge; others are of other networks. */
+function linksOf(pods: readonly Pod[], own: Lease): readonly string[] {
+  const subnets = subnetsOf(own);
+  return pods
+    .filter(({ addresses }) =>
+      addresses.some((address) => subnets.some((subnet) => subnet.contains(address))),
+    )
+    .map((pod) => pod.interface);
 }
 
 interface ApplyInput extends PassInput {
@@ -128,13 +161,15 @@ interface ApplyInput extends PassInput {
   readonly config: NetworkConfig;
   readonly underlay: Underlay;
   readonly lease: Lease;
+  readonly hostLinks: readonly string[];
 }
 
 async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult> {
   const { desired, failed, settled } = input;
   const steps = new Map<string, number>();
   const repairs = new Map<string, number>();
-  const routes = applyRoutes(ports.route, input);
+  const pods = { bridge: input.choices.bridge, hostLinks: input.hostLinks };
+  const routes = applyRoutes(ports.route, { desired, actual: input.actual, pods, failed });
   for (const step of routes.steps) add(steps, step.kind);
   for (const [kind, count] of countRepairs(routes.steps, desired.route, settled?.route)) {
     add(repairs, kind, count);

@@ -2,15 +2,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { listPods } from './pod-list.ts';
+import { IpAddress } from '../net/address.ts';
+import { createPodList } from './pod-list.ts';
 import { hostLinkName } from './wiring/attachment.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'netloom-pods-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-describe('listPods', () => {
+describe('createPodList', () => {
   test('lists nothing where there is no directory', async () => {
-    expect(await listPods(join(directory, 'missing'))).toEqual([]);
+    expect(await createPodList(join(directory, 'missing'))()).toEqual([]);
   });
 
   test('lists who has which addresses, of all networks, by address', async () => {
@@ -30,13 +31,17 @@ describe('listPods', () => {
     ) => ({
       name,
       network,
-      addresses,
+      addresses: addresses.map((address) => IpAddress.parse(address)),
       interface: hostLinkName({ network, containerId: name, ifname }),
     });
-    expect(await listPods(home)).toEqual([
+    const list = createPodList(home);
+    const pods = [
       pod('early', { network: 'second', ifname: 'net1', addresses: ['10.99.0.2'] }),
       pod('early', { network: 'cbr0', ifname: 'eth0', addresses: ['10.244.1.9', 'fd00::9'] }),
       pod('late', { network: 'cbr0', ifname: 'eth0', addresses: ['10.244.1.10'] }),
-    ]);
+    ];
+    expect(await list()).toEqual(pods);
+    rmSync(join(home, 'cbr0', '10.244.1.10'));
+    expect(await list()).toEqual(pods.slice(0, 2));
   });
 });

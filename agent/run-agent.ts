@@ -15,7 +15,7 @@ import { type MadeRecord, openMadeRecord } from './made-record.ts';
 import { type AgentMetrics, createAgentMetrics } from './metrics.ts';
 import { readFileIfThere } from './node-files.ts';
 import { type NodeKernel, openNode } from './open-node.ts';
-import { listPods } from './pod-list.ts';
+import { createPodList, type Pod } from './pod-list.ts';
 import type { AgentSettings } from './settings.ts';
 import { agentStatus, isReady } from './status.ts';
 import { parseSubnetEnv } from './subnet-env.ts';
@@ -56,12 +56,14 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
   const kernel = openNode({ netns, masquerade: settings.masquerade, made });
   const store = new DirectoryLeaseStore({ directory: settings.storeDirectory, ttlMs: settings.leaseTtl });
   const metrics = createAgentMetrics(clock.now);
+  const pods = createPodList(settings.ipamDirectory);
   const agent = createAgent({
+    pods,
     ...loopOptions(settings, { kernel, store, clock, made, files: options.files ?? new Map() }),
     log: log.component('agent'),
     onPass: (state) => metrics.observe(state),
   });
-  const servers = openServers(agent, { settings, log, metrics, clock, cni: options.cni?.(agent) });
+  const servers = openServers(agent, { settings, log, metrics, clock, pods, cni: options.cni?.(agent) });
   const close = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.close()));
     await agent.stop();
@@ -181,6 +183,7 @@ interface ServerParts {
   readonly metrics: AgentMetrics;
   readonly clock: Clock;
   readonly cni: CniHandler | undefined;
+  readonly pods: () => Promise<readonly Pod[]>;
 }
 
 /** The unix socket serves everything; TCP only what monitoring reads. */
@@ -201,7 +204,7 @@ function openServers(agent: Agent, parts: ServerParts): readonly [HttpServer, Ht
     routes: (app) => {
       app.get('/status', async () => ({
         ...agentStatus(agent.state),
-        pods: await listPods(settings.ipamDirectory),
+        pods: await parts.pods(),
       }));
       if (cni !== undefined) app.post('/cni', async (request) => await cni(request.body));
     },

@@ -112,7 +112,7 @@ function leaveTo(back: number): void {
 /** Makes an empty namespace and binds it to `path` ("/run/netns/NAME"), as `ip netns add` does. EEXIST when the path is taken. */
 export function createNetns(path: string): void {
   const back = homeDescriptor();
-  mkdirSync(dirname(path), { recursive: true });
+  shareDirectory(dirname(path));
   closeSync(openSync(path, 'wx', 0o444));
   try {
     libc.unshare(libc.CLONE_NEWNET);
@@ -124,6 +124,22 @@ export function createNetns(path: string): void {
   } catch (error) {
     rmSync(path, { force: true });
     throw error;
+  }
+}
+
+/**
+ * Makes the directory a shared mount, as the first `ip netns add` does. Were it done by that later, it would bind the directory
+ * over itself with our handles in it: each would be mounted twice, below where no path leads, and could not be removed.
+ */
+function shareDirectory(directory: string): void {
+  mkdirSync(directory, { recursive: true });
+  try {
+    libc.mount('', directory, libc.MS_SHARED | libc.MS_REC);
+  } catch (error) {
+    // EINVAL: no mount point yet.
+    if (!(error instanceof KernelError && error.code === 'EINVAL')) throw error;
+    libc.mount(directory, directory, libc.MS_BIND | libc.MS_REC);
+    libc.mount('', directory, libc.MS_SHARED | libc.MS_REC);
   }
 }
 

@@ -42,6 +42,16 @@ describe('network namespaces', () => {
     removeNetns(path);
   });
 
+  test('can be removed also after iproute2 made the directory its own', async () => {
+    const path = `/run/netns/netloom-test-${process.pid}-shared`;
+    createNetns(path);
+    const other = `netloom-test-${process.pid}-other`;
+    await execute(['ip', 'netns', 'add', other]);
+    await execute(['ip', 'netns', 'delete', other]);
+    removeNetns(path);
+    expect(existsSync(path)).toBe(false);
+  });
+
   test('run code inside and come back, also when it throws', () => {
     using own = Netns.current();
     using made = testNetns();
