@@ -46,10 +46,7 @@ describe('podPortSteps', () => {
     expect(plan('veth1', 'veth2')).toEqual([]);
     run(addBridge(bridge));
     const steps = plan('veth1', 'veth3');
-    expect(texts(steps)).toEqual([
-      'ip link set veth1 master cni0',
-      'bridge link set dev veth1 hairpin on',
-    ]);
+    expect(texts(steps)).toEqual(['ip link set veth1 master cni0', 'bridge link set dev veth1 hairpin on']);
     run(...steps);
     expect(plan('veth1', 'veth3')).toEqual([]);
   });

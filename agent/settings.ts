@@ -148,7 +148,7 @@ export const agentSettings = settingsTable({
   forwardRules: setting(flag(), {
     group: firewall,
     default: true,
-    help: 'Accept what is forwarded from and to pods',
+    help: 'Accept what is forwarded from and to pods. With nftables this does not undo a drop in another table: where iptables drops by policy (FORWARD DROP, as Docker sets it), use --masquerade=iptables',
   }),
   runDirectory: setting(text(), {
     group: daemon,

@@ -1,5 +1,6 @@
 // The command tree. Each command is a file of commands/, loaded only when it is the one that was called: `netloom status`
 // must not pay for what the lab or an agent needs.
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CommandContext } from './context.ts';
 
@@ -41,10 +42,16 @@ const commands: Readonly<Record<string, CommandEntry>> = {
 
 export const commandNames: readonly string[] = Object.keys(commands);
 
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown';
+}
+
 /** With `called` in full and the others as their one line; all in full when it is undefined. */
 export async function buildProgram(context: CommandContext, called: string | undefined): Promise<Command> {
   const program = new Command('netloom')
     .description('The network of a Kubernetes node, and a lab to see it work')
+    .version(packageVersion(), '--version', 'Print the version')
     .option('--debug', 'Tell where an error came from')
     .helpCommand(false)
     .showSuggestionAfterError()

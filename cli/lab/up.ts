@@ -91,7 +91,10 @@ async function build(plan: LabPlan, { progress, signal }: UpOptions): Promise<La
     makeNamespaces(plan);
   });
   signal.throwIfAborted();
-  await progress.step(`Starting ${plan.nodes.length} agents`, () => startDaemons(lab, signal));
+  await progress.step(
+    `Starting ${plan.nodes.length === 1 ? 'the agent' : `${plan.nodes.length} agents`}`,
+    () => startDaemons(lab, signal),
+  );
   await progress.step(`Wiring ${plan.pods.length} pods with the plugin`, () =>
     forEachAtMost(plan.pods, {
       atOnce: wiredAtOnce,

@@ -104,6 +104,20 @@ describe.each([
     expect((await netloom('lab', 'pod', 'rm', 'web', ...named)).exitCode).toBe(1);
   });
 
+  test('keeps its pods when a bridge or a port of one is taken away by hand', async () => {
+    const node = (...command: readonly string[]) =>
+      netloomOk('lab', 'exec', ...named, 'n1', '--', ...command);
+    const portsOf = async () =>
+      (await node('bridge', 'link')).split('\n').filter((line) => line !== '').length;
+    const [, port = ''] = /^\d+: ([^@:]+)/.exec(await node('bridge', 'link')) ?? [];
+    await node('ip', 'link', 'set', port, 'nomaster');
+    await node('ip', 'link', 'delete', 'cni0');
+    for (let look = 0; look < 50 && (await portsOf()) < 2; look++);
+    const { checks } = await checkLab(lab);
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect(await node('bridge', '-d', 'link', 'show', 'dev', port)).toContain('hairpin on');
+  });
+
   test('goes without a trace, and going again is no error', async () => {
     expect(await leftovers(lab)).not.toEqual([]);
     await netloomOk('lab', 'down', ...named);

@@ -16,6 +16,8 @@ export async function exec(context: CommandContext, given: Given): Promise<void>
   const [program, ...rest] = words[0] === '--' ? words.slice(1) : words;
   if (program === undefined)
     throw new UsageError('Cannot run nothing: netloom lab exec POD|NODE|outside -- COMMAND');
+  if (program.startsWith('--') && words[0] !== '--')
+    throw new UsageError(`Options go before "${where}": netloom lab exec ${program} … ${where} -- COMMAND`);
   const state = requireLab(options.name, { complete: false });
   using netns = Netns.open(netnsPath(memberNetns(state, where)));
   const node = state.nodes.find(({ name }) => name === where);
