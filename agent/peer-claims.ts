@@ -20,9 +20,9 @@ interface ClaimedSubnet {
 
 /** Why the lease cannot stand beside those that have their claims. */
 export function whyNotBeside(lease: Lease, claims: PeerClaims): string | undefined {
-  for (const [what, value] of singular(lease)) {
+  for (const { what, value } of singular(lease)) {
     const holder = claims.taken.get(value);
-    if (holder !== undefined) return `it claims the ${what} of "${holder}"`;
+    if (holder !== undefined) return `it claims the ${what} "${value}" of "${holder}"`;
   }
   for (const subnet of subnetsOf(lease)) {
     const place = placeOf(subnet, claims);
@@ -34,9 +34,10 @@ export function whyNotBeside(lease: Lease, claims: PeerClaims): string | undefin
   return undefined;
 }
 
+/** The two devices of one node may share a MAC; two nodes may not. */
 export function claim(lease: Lease, claims: PeerClaims): void {
   const by = peerName(lease);
-  for (const [, value] of singular(lease)) claims.taken.set(value, by);
+  for (const { value } of singular(lease)) claims.taken.set(value, by);
   for (const subnet of subnetsOf(lease)) {
     claims.subnets.splice(placeOf(subnet, claims), 0, { subnet, by });
   }
@@ -44,7 +45,7 @@ export function claim(lease: Lease, claims: PeerClaims): void {
 
 /** Takes back what `claim` took. */
 export function unclaim(lease: Lease, claims: PeerClaims): void {
-  for (const [, value] of singular(lease)) claims.taken.delete(value);
+  for (const { value } of singular(lease)) claims.taken.delete(value);
   for (const subnet of subnetsOf(lease)) claims.subnets.splice(placeOf(subnet, claims), 1);
 }
 
@@ -52,16 +53,21 @@ function placeOf(subnet: Prefix, { subnets }: PeerClaims): number {
   return sortedPlace(subnets, (claimed) => claimed.subnet.compare(subnet) < 0);
 }
 
+interface Claimed {
+  readonly what: 'public address' | 'VTEP MAC';
+  readonly value: string;
+}
+
 /** What only one node can have. */
-function singular(lease: Lease): readonly (readonly [what: string, value: string])[] {
-  const vteps = [lease.backendData, lease.backendDataV6].flatMap((data) =>
-    data?.kind === 'vxlan' ? [data.vtepMac] : [],
-  );
-  return [
-    ...publicAddresses(lease).map((address) => [`public address "${address}"`, address.toString()] as const),
-    // The two devices of one node may share a MAC; two nodes may not.
-    ...new Map(vteps.map((mac) => [mac.toString(), [`VTEP MAC "${mac}"`, mac.toString()] as const])).values(),
-  ];
+function singular(lease: Lease): readonly Claimed[] {
+  const found: Claimed[] = [];
+  for (const address of publicAddresses(lease)) {
+    found.push({ what: 'public address', value: address.toString() });
+  }
+  for (const data of [lease.backendData, lease.backendDataV6]) {
+    if (data?.kind === 'vxlan') found.push({ what: 'VTEP MAC', value: data.vtepMac.toString() });
+  }
+  return found;
 }
 
 /** Those of the families that it has a subnet of. */
