@@ -115,8 +115,13 @@ export class DirectoryLeaseStore implements LeaseStore {
     let isNew = config !== this.#last.config;
     let nextChangeMs = Number.POSITIVE_INFINITY;
     if (config !== undefined) {
-      const { own, files, renewedSince } = { own: this.#own, files: scan.files, renewedSince: time - ttlMs };
-      const selected = this.#selection.update({ files, config, own, renewedSince });
+      const selected = this.#selection.update({
+        files: scan.files,
+        changed: this.#scanner.takeChanged(),
+        config,
+        own: this.#own,
+        renewedSince: time - ttlMs,
+      });
       leases = selected.leases;
       problems.push(...selected.problems);
       isNew ||= selected.changed;

@@ -36,6 +36,12 @@ function followLink(directory: string): string {
   }
 }
 
+/** Which folder a raw event of chokidar is about: its types leave that open. */
+function watchedPathOf(details: unknown): string | undefined {
+  if (typeof details !== 'object' || details === null || !('watchedPath' in details)) return undefined;
+  return typeof details.watchedPath === 'string' ? details.watchedPath : undefined;
+}
+
 export class DirectoryWatch {
   readonly #options: DirectoryWatchOptions;
   #started = false;
@@ -103,7 +109,8 @@ export class DirectoryWatch {
   #watch(): void {
     const directory = followLink(this.#options.directory);
     const subnets = join(directory, 'subnets');
-    const named = new Set([directory, join(directory, 'config'), subnets]);
+    const config = join(directory, 'config');
+    const named = new Set([directory, config, subnets]);
     const isOurs = (path: string) =>
       named.has(path) || (dirname(path) === subnets && !basename(path).startsWith('.'));
     // No `depth`: for a directory that appears later chokidar 6 counts it from the directory above.
@@ -114,12 +121,17 @@ export class DirectoryWatch {
       // The directories above are needed to see ours appear. What others link to is not followed.
       ignored: (path) => !isOurs(path) && !directory.startsWith(`${path}/`),
     });
-    watcher.on('all', (event, path) => {
+    const notice = (path: string) => {
+      if (!isOurs(path)) return;
       // One event among thousands of leases must not cost a look at each.
-      if (dirname(path) === subnets && !event.endsWith('Dir')) this.#names?.add(basename(path));
-      else if (basename(path) !== 'config') this.#names = undefined;
+      if (dirname(path) === subnets) this.#names?.add(basename(path));
+      else if (path !== config) this.#names = undefined;
       this.#scheduleSoon();
-    });
+    };
+    watcher.on('all', (_, path) => notice(path));
+    // inotify's own events come first, and none is lost: chokidar has no word for a file that becomes a folder at once, and
+    // keeps back a second change within 50 ms.
+    watcher.on('raw', (_, name, details) => notice(join(watchedPathOf(details) ?? directory, name ?? '')));
     let failure: string | undefined;
     watcher.on('error', (error) => {
       // What is not there yet, or not any more, is a state and not a failure.

@@ -11,7 +11,10 @@ import { errnoOf } from './errno.ts';
 import { type LeaseDirectory, type LeaseFile, readPlainFile } from './lease-directory.ts';
 
 export type Scan = {
-  /** By key: files whose name is a lease key, readable or not. A file that did not change is the same object as before. */
+  /**
+   * By key: files whose name is a lease key, readable or not. A file that did not change is the same object as before. Not a
+   * copy: it is as the scan left it until something is awaited.
+   */
   readonly files: ReadonlyMap<string, LeaseFile>;
   /** Names that are no lease key, and unreadable files; by path. */
   readonly problems: readonly StoreProblem[];
@@ -30,9 +33,10 @@ type Known = LeaseFile & { readonly signature: string; readonly bytes: Uint8Arra
 export class LeaseScan {
   readonly #directory: LeaseDirectory;
   /** By key. */
-  #files: ReadonlyMap<string, Known> = new Map();
-  /** By file name: what no lease file is named like. */
-  #misnamed: ReadonlyMap<string, StoreProblem> = new Map();
+  readonly #files = new Map<string, Known>();
+  /** By file name: unreadable ones, and what no lease file is named like. */
+  readonly #problems = new Map<string, StoreProblem>();
+  #changed: Set<string> | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(directory: LeaseDirectory) {
@@ -52,29 +56,42 @@ export class LeaseScan {
     return scan;
   }
 
+  /** Keys of the files that may differ since the last call; undefined after a look at everything. */
+  takeChanged(): ReadonlySet<string> | undefined {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    return changed;
+  }
+
   async #scan(only: ReadonlySet<string> | undefined): Promise<Scan> {
-    const files = new Map(only === undefined ? [] : this.#files);
-    const misnamed = new Map(only === undefined ? [] : this.#misnamed);
+    const names = only ?? new Set(this.#directory.names());
     let start = performance.now();
-    for (const name of only ?? this.#directory.names()) {
+    for (const name of names) {
       if (name.startsWith('.')) continue;
       if (performance.now() - start > sliceMs) {
         await otherWork();
         start = performance.now();
       }
-      const found = this.#look(name);
-      if (found !== undefined && 'key' in found) files.set(found.key, found);
-      else files.delete(keyOf(name));
-      if (found !== undefined && !('key' in found)) misnamed.set(name, found);
-      else misnamed.delete(name);
+      this.#keep(name, this.#look(name));
     }
-    this.#files = files;
-    this.#misnamed = misnamed;
-    const problems = [...misnamed.values()];
-    for (const { path, problem } of files.values()) {
-      if (problem !== undefined) problems.push({ object: path, message: problem });
+    if (only === undefined) {
+      for (const key of this.#files.keys()) if (!names.has(`${key}${suffix}`)) this.#files.delete(key);
+      for (const name of this.#problems.keys()) if (!names.has(name)) this.#problems.delete(name);
+      this.#changed = undefined;
     }
-    return { files, problems: problems.sort((a, b) => (a.object < b.object ? -1 : 1)) };
+    const problems = [...this.#problems.values()].sort((a, b) => (a.object < b.object ? -1 : 1));
+    return { files: this.#files, problems };
+  }
+
+  #keep(name: string, found: Known | StoreProblem | undefined): void {
+    const key = keyOf(name);
+    const file = found !== undefined && 'key' in found ? found : undefined;
+    if (file === undefined) this.#files.delete(key);
+    else this.#files.set(key, file);
+    this.#changed?.add(key);
+    const message = found === undefined ? undefined : 'key' in found ? found.problem : found.message;
+    if (message === undefined) this.#problems.delete(name);
+    else this.#problems.set(name, { object: join(this.#directory.subnetsPath, name), message });
   }
 
   /** What the name leads to now; undefined when there is nothing. */

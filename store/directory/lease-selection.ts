@@ -10,6 +10,8 @@ import { holderOf, selectLeases } from './select-leases.ts';
 export type SelectionInput = {
   /** By key; a file that did not change is the same object as before. */
   readonly files: ReadonlyMap<string, LeaseFile>;
+  /** Keys whose files may differ from last time; undefined: any. */
+  readonly changed: ReadonlySet<string> | undefined;
   readonly config: NetworkConfig;
   /** The key of this node's own lease, which nothing evicts. */
   readonly own: string | undefined;
@@ -22,7 +24,7 @@ export type SelectedLeases = {
   readonly leases: ReadonlyMap<string, Lease>;
   /** By path. */
   readonly problems: readonly StoreProblem[];
-  /** When the one of them that ends first was renewed; Infinity when there is none. */
+  /** None of the live ones was renewed earlier, Infinity when there is none: look again when that one would end. */
   readonly oldest: number;
   /** Whether anything but the ends of leases differs from last time. */
   readonly changed: boolean;
@@ -33,6 +35,8 @@ type Change = {
   readonly before: UsableFile | undefined;
   readonly after: UsableFile | undefined;
 };
+
+type Differing = { readonly changes: readonly Change[]; readonly isLocal: boolean };
 
 /** Whether everybody has afterwards what he had: the holder is the same, and so are his addresses. */
 function keepsClaims({ before, after }: Change): boolean {
@@ -45,45 +49,75 @@ export class LeaseSelection {
   #config: NetworkConfig | undefined;
   #own: string | undefined;
   /** All that can be used and has not ended, by key. */
-  #live: ReadonlyMap<string, UsableFile> = new Map();
+  readonly #live = new Map<string, UsableFile>();
+  /** At most the true one: a renewal does not move it. */
+  #oldest = Number.POSITIVE_INFINITY;
   #claims: LeaseClaims | undefined;
   #leases: ReadonlyMap<string, Lease> = new Map();
   #problems: readonly StoreProblem[] = [];
 
   update(input: SelectionInput): SelectedLeases {
-    const { live, changes, oldest } = this.#compare(input);
+    const before = this.#leases;
+    const changes = this.#changes(input);
     const moves = changes.filter((change) => !keepsClaims(change));
     const isLocal = this.#config === input.config && this.#own === input.own && this.#move(moves);
-    const before = { leases: this.#leases, problems: this.#problems };
-    if (!isLocal) this.#selectAll(live, input);
-    else if (moves.length > 0) this.#leases = datedInOrder([...live.values()]);
-    else if (changes.length > 0) this.#leases = this.#redated(changes);
-    this.#live = live;
+    const incumbents = isLocal ? new Set<string>() : this.#incumbents();
+    for (const { key, after } of changes) {
+      if (after === undefined) this.#live.delete(key);
+      else this.#live.set(key, after);
+      if (after !== undefined && after.renewedAt < this.#oldest) this.#oldest = after.renewedAt;
+    }
+    if (!isLocal) this.#selectAll(input, incumbents);
+    // A lease that is left out and stays so is in the changes too.
+    else if (moves.length === 0)
+      this.#leases = merged(
+        before,
+        changes.filter(({ key }) => before.has(key)),
+      );
+    else this.#leases = merged(before, changes);
     this.#config = input.config;
     this.#own = input.own;
-    const { leases, problems } = { leases: this.#leases, problems: this.#problems };
-    const changed =
-      before.leases.size !== leases.size ||
-      (!isLocal && [...leases.keys()].some((key) => !before.leases.has(key))) ||
-      changes.some(({ key, ...change }) => leases.has(key) && change.before?.lease !== change.after?.lease);
-    return { leases, problems, oldest, changed };
+    const changed = this.#differs(before, { changes, isLocal });
+    return { leases: this.#leases, problems: this.#problems, oldest: this.#oldest, changed };
   }
 
-  #compare({ files, renewedSince }: SelectionInput) {
-    const live = new Map<string, UsableFile>();
+  #changes({ files, changed, renewedSince }: SelectionInput): readonly Change[] {
+    const isLive = (file: LeaseFile | undefined): file is UsableFile =>
+      file !== undefined && file.renewedAt >= renewedSince && isUsable(file);
     const changes: Change[] = [];
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const [key, file] of files) {
-      if (file.renewedAt < renewedSince || !isUsable(file)) continue;
-      live.set(key, file);
+    const compare = (key: string) => {
       const before = this.#live.get(key);
-      if (before !== file) changes.push({ key, before, after: file });
-      if (file.renewedAt < oldest) oldest = file.renewedAt;
+      const file = files.get(key);
+      const after = isLive(file) ? file : undefined;
+      if (before !== after) changes.push({ key, before, after });
+    };
+    if (changed !== undefined && this.#oldest >= renewedSince) {
+      for (const key of changed) compare(key);
+      return changes;
     }
-    for (const [key, before] of this.#live) {
-      if (!live.has(key)) changes.push({ key, before, after: undefined });
+    for (const key of files.keys()) compare(key);
+    this.#oldest = Number.POSITIVE_INFINITY;
+    for (const [key, { renewedAt }] of this.#live) {
+      if (!files.has(key)) compare(key);
+      else if (renewedAt >= renewedSince && renewedAt < this.#oldest) this.#oldest = renewedAt;
     }
-    return { live, changes, oldest };
+    return changes;
+  }
+
+  /** Whether more than the ends of leases differs. */
+  #differs(before: ReadonlyMap<string, Lease>, { changes, isLocal }: Differing): boolean {
+    const leases = this.#leases;
+    if (leases.size !== before.size) return true;
+    const isOther = (change: Change) => change.before?.lease !== change.after?.lease;
+    if (changes.some((change) => leases.has(change.key) && isOther(change))) return true;
+    // What is no change of its own comes and goes only when all are selected anew.
+    return !isLocal && [...leases.keys()].some((key) => !before.has(key));
+  }
+
+  #incumbents(): ReadonlySet<string> {
+    const incumbents = new Set<string>();
+    for (const [key, file] of this.#live) if (this.#leases.has(key)) incumbents.add(holderOf(file));
+    return incumbents;
   }
 
   /**
@@ -98,26 +132,34 @@ export class LeaseSelection {
     return moves.every(({ after }) => after === undefined || claims.add(after) === undefined);
   }
 
-  #selectAll(live: ReadonlyMap<string, UsableFile>, { config, own }: SelectionInput): void {
-    const incumbents = new Set<string>();
-    for (const [key, file] of this.#live) if (this.#leases.has(key)) incumbents.add(holderOf(file));
-    const files = [...live.values()];
+  #selectAll({ config, own }: SelectionInput, incumbents: ReadonlySet<string>): void {
+    const files = [...this.#live.values()];
     const { selected, problems, claims } = selectLeases({ files, config, own, incumbents });
     this.#claims = claims;
-    this.#leases = datedInOrder(selected);
+    const sorted = selected.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    this.#leases = new Map(sorted.map(({ key, dated }) => [key, dated]));
     this.#problems = problems.toSorted((a, b) => (a.object < b.object ? -1 : 1));
-  }
-
-  #redated(changes: readonly Change[]): ReadonlyMap<string, Lease> {
-    const leases = new Map(this.#leases);
-    for (const { key, after } of changes) {
-      if (after !== undefined && leases.has(key)) leases.set(key, after.dated);
-    }
-    return leases;
   }
 }
 
-function datedInOrder(files: readonly UsableFile[]): ReadonlyMap<string, Lease> {
-  const sorted = files.toSorted((a, b) => (a.key < b.key ? -1 : 1));
-  return new Map(sorted.map(({ key, dated }) => [key, dated]));
+/** The leases after the changes, in the order of the keys, which theirs is too. */
+function merged(leases: ReadonlyMap<string, Lease>, changes: readonly Change[]): ReadonlyMap<string, Lease> {
+  if (changes.length === 0) return leases;
+  const copy = new Map(leases);
+  const added: UsableFile[] = [];
+  for (const { key, after } of changes) {
+    if (after === undefined) copy.delete(key);
+    else if (copy.has(key)) copy.set(key, after.dated);
+    else added.push(after);
+  }
+  if (added.length === 0) return copy;
+  added.sort((a, b) => (a.key < b.key ? 1 : -1));
+  const ordered = new Map<string, Lease>();
+  let next = added.pop();
+  for (const [key, lease] of copy) {
+    for (; next !== undefined && next.key < key; next = added.pop()) ordered.set(next.key, next.dated);
+    ordered.set(key, lease);
+  }
+  for (; next !== undefined; next = added.pop()) ordered.set(next.key, next.dated);
+  return ordered;
 }
