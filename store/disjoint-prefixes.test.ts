@@ -17,7 +17,7 @@ describe('DisjointPrefixes', () => {
     fc.assert(
       fc.property(fc.array(network, { maxLength: 40 }), (networks) => {
         const set = new DisjointPrefixes<string>();
-        const added: Prefix[] = [];
+        let added: Prefix[] = [];
         for (const prefix of networks) {
           const expected = added.some((other) => other.overlaps(prefix));
           const found = set.overlapping(prefix);
@@ -31,6 +31,9 @@ describe('DisjointPrefixes', () => {
             expect(() => set.add(prefix, '')).toThrow(
               `Cannot add "${prefix}": it overlaps "${found.prefix}"`,
             );
+            // One that is in the way goes, unless only a part of it was named.
+            expect(set.remove(prefix)).toBe(found.prefix.equals(prefix));
+            added = added.filter((other) => !other.equals(prefix));
           }
         }
       }),

@@ -28,4 +28,12 @@ export class DisjointPrefixes<Owner> {
     if (other !== undefined) throw new RangeError(`Cannot add "${network}": it overlaps "${other.prefix}"`);
     this.#entries.splice(this.#rank(network), 0, { prefix: network, owner });
   }
+
+  /** Takes out what was added with this network; false when there is no such entry. */
+  remove(network: Prefix): boolean {
+    const rank = this.#rank(network);
+    if (!this.#entries[rank - 1]?.prefix.equals(network)) return false;
+    this.#entries.splice(rank - 1, 1);
+    return true;
+  }
 }

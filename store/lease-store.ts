@@ -20,7 +20,10 @@ export type StoreProblem = { readonly object: string; readonly message: string }
 export type LeaseSnapshot = {
   /** The last good one; undefined when there has not been any. */
   readonly config: NetworkConfig | undefined;
-  /** Live and valid leases by `leaseKey`: inside of the network, no two overlap, no two have one public address. */
+  /**
+   * Live and valid leases by `leaseKey`: inside of the network, no two overlap, no two have one public address. A lease that
+   * did not change is the same object as in the snapshot before; a renewal changes it (its end). Readers may rely on that.
+   */
   readonly leases: ReadonlyMap<string, Lease>;
   readonly problems: readonly StoreProblem[];
 };

@@ -9,9 +9,9 @@ import type { LeaseRequest } from '../lease-store.ts';
 import type { NetworkConfig, SubnetRange } from '../network-config.ts';
 import { StoreError } from '../store-error.ts';
 import { allocationSeed, countSubnets, countTaken, fitsRange, freeSubnet } from '../subnets.ts';
+import { isUsable, nameOf, type UsableFile } from './lease-claims.ts';
 import type { LeaseDirectory, LeaseFile } from './lease-directory.ts';
 import type { LeaseScan } from './lease-scan.ts';
-import { nameOf, type UsableFile } from './select-leases.ts';
 
 /** Lost races in a row before giving up: each means that another node got a subnet. */
 const mostAttempts = 100;
@@ -33,10 +33,6 @@ function sharesAddress(a: Holder, b: Holder): boolean {
   return same4 || (a.publicIp6 !== undefined && b.publicIp6 !== undefined && a.publicIp6.equals(b.publicIp6));
 }
 
-function hasLease(file: LeaseFile): file is UsableFile {
-  return file.lease !== undefined;
-}
-
 function overlap(a: LeaseSubnets, b: LeaseSubnets): boolean {
   return subnetsOf(a).some((subnet) => subnetsOf(b).some((other) => subnet.overlaps(other)));
 }
@@ -53,16 +49,16 @@ export async function acquireLease(
   request: LeaseRequest,
   signal: AbortSignal,
 ): Promise<Lease> {
-  const config = await directory.readConfig();
+  const config = directory.readConfig();
   await directory.prepare();
   const seed = allocationSeed(request.node);
   for (let attempt = 0; attempt < mostAttempts; attempt++) {
     signal.throwIfAborted();
-    const { files } = await scanner.scan();
+    const files = [...(await scanner.scan()).files.values()];
     const others = files.filter((file) => file.lease === undefined || !isHeldBy(file.lease, request));
-    refuseSharedAddress(others.filter(hasLease), { directory, request });
+    refuseSharedAddress(others.filter(isUsable), { directory, request });
 
-    const own = files.filter(hasLease).filter(({ lease }) => isHeldBy(lease, request));
+    const own = files.filter(isUsable).filter(({ lease }) => isHeldBy(lease, request));
     const kept = chooseOwn(own, { config, directory, request, others });
     for (const { key } of own) {
       if (key !== kept?.key) await directory.removeIf(key, isOurs(request));
@@ -148,7 +144,7 @@ async function keep(
 /** Renews the file and puts back what is not as the lease says (changed by hand, or garbage); false when it is not ours. */
 export async function renewFile(directory: LeaseDirectory, lease: Lease): Promise<boolean> {
   const key = leaseKey(lease);
-  const found = await directory.touch(key, (current) => isHeldBy(current, lease));
+  const found = directory.touch(key, (current) => isHeldBy(current, lease));
   if (found === 'lost') return false;
   const text = encodeLease(lease);
   if (found === 'garbled' || encodeLease(found) !== text) await directory.replace(key, text);
@@ -215,7 +211,7 @@ async function settle(
   let settled = false;
   try {
     for (let waited = 0; waited <= settleMs && !signal.aborted; waited += settleStepMs) {
-      const rivals = (await scanner.scan()).files.filter(isRival);
+      const rivals = [...(await scanner.scan()).files.values()].filter(isRival);
       settled = rivals.length === 0;
       if (settled || rivals.some((rival) => rival.key < key)) break;
       await delay(settleStepMs);

@@ -440,6 +440,46 @@ describe('a snapshot', () => {
     expect(keysOf(await store.snapshot(signal))).toEqual([]);
   });
 
+  test('has the same object for a lease that did not change, and a new one for a renewal', async () => {
+    const [quiet, renewed, changed] = ['10.0.0.0-26', '10.0.0.64-26', '10.0.0.128-26'] as const;
+    for (const [i, key] of [quiet, renewed, changed].entries()) await put(key, flannelValue(i + 1), 900);
+    const store = storeOf();
+    const first = (await store.snapshot(signal)).leases;
+    await setAge(renewed, 500);
+    await put(changed, flannelValue(4), 900);
+    await put('10.0.0.192-26', flannelValue(5), 900);
+    const second = (await store.snapshot(signal)).leases;
+    expect(second.get(quiet)).toBe(first.get(quiet));
+    expect(second.get(renewed)).toEqual({ ...first.get(renewed), expiresAt: clock - 500 + ttlMs });
+    expect(String(second.get(changed)?.publicIp)).toBe('192.0.2.4');
+    await unlink(pathOf('10.0.0.192-26'));
+    const third = (await store.snapshot(signal)).leases;
+    expect([...third.keys()]).toEqual([quiet, changed, renewed]);
+    for (const [key, lease] of third) expect(lease).toBe(second.get(key));
+    // An older snapshot stays what it was.
+    expect([...first.keys()]).toEqual([quiet, changed, renewed]);
+  });
+
+  test('is not disturbed by a file named like a lease without its ending', async () => {
+    await put('10.0.0.64-26', flannelValue(1));
+    const stray = join(directory, 'subnets', '10.0.0.64-26');
+    await writeFile(stray, '');
+    const store = storeOf();
+    for (const _ of [1, 2]) expect(keysOf(await store.snapshot(signal))).toEqual(['10.0.0.64-26']);
+    await unlink(stray);
+    expect(messagesOf(await store.snapshot(signal))).toEqual([]);
+  });
+
+  test('keeps the last good lease without an end while its name leads to no file', async () => {
+    const store = storeOf();
+    await put('10.0.0.64-26', flannelValue(1));
+    await store.snapshot(signal);
+    await unlink(pathOf('10.0.0.64-26'));
+    await mkdir(pathOf('10.0.0.64-26'));
+    const { leases } = await store.snapshot(signal);
+    expect([...leases.values()].map(({ expiresAt }) => expiresAt)).toEqual([undefined]);
+  });
+
   test('never loses our own lease to one that overlaps it, however old that says it is', async () => {
     const store = storeOf();
     const lease = await store.acquire(requestOf(1), signal);
@@ -467,6 +507,8 @@ describe('watching', () => {
     return (snapshot: LeaseSnapshot) => keysOf(snapshot).join() === keys.join();
   };
 
+  const isSound = ({ problems }: LeaseSnapshot) => problems.length === 0;
+
   test('yields the state now, and each change of leases and configuration', async () => {
     const states = storeOf({ rescanMs: 600_000 }).watch(signal)[Symbol.asyncIterator]();
     await until(states, has());
@@ -485,6 +527,104 @@ describe('watching', () => {
     await put('10.0.0.0-26', flannelValue(3));
     const mended = await until(states, ({ problems }) => problems.length === 0);
     expect(String(mended.leases.get('10.0.0.0-26')?.publicIp)).toBe('192.0.2.3');
+  });
+
+  describe('forgets what is wrong once it is mended or gone:', () => {
+    const key = '10.0.0.64-26';
+    /** Makes the fault; no rescan is to find that it has gone. */
+    const faults: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
+      'half a file': (path) => writeFile(path, '{"Pub'),
+      'an empty file': (path) => writeFile(path, ''),
+      'a file that is too large': (path) => writeFile(path, ' '.repeat(70_000)),
+      'a symbolic link': (path) => symlink('/etc/passwd', path),
+      'a link to nowhere': (path) => symlink('nowhere', path),
+      'a folder': (path) => mkdir(path),
+      'a lease outside of the network': (path) => writeFile(path, JSON.stringify(flannelValue(1))),
+    };
+    for (const [name, make] of Object.entries(faults)) {
+      const named = name.includes('outside') ? '10.9.0.0-26' : key;
+      test(name, async () => {
+        await mkdir(join(directory, 'subnets'));
+        const states = storeOf({ rescanMs: 600_000 }).watch(signal)[Symbol.asyncIterator]();
+        await until(states, has());
+        for (const _ of ['once', 'again']) {
+          await make(pathOf(named));
+          await until(states, ({ problems }) => problems.length === 1);
+          await rm(pathOf(named), { recursive: true });
+          await until(states, ({ problems }) => problems.length === 0);
+        }
+        await make(pathOf(named));
+        await until(states, ({ problems }) => problems.length === 1);
+        await rm(pathOf(named), { recursive: true });
+        await put(key, flannelValue(1));
+        await until(states, (snapshot) => has(key)(snapshot) && isSound(snapshot));
+      });
+    }
+
+    test('a fault that was there before the watch', async () => {
+      await put(key, '{"Pub');
+      await writeFile(join(directory, 'subnets', 'garbage.json'), '{}');
+      const states = storeOf({ rescanMs: 600_000 }).watch(signal)[Symbol.asyncIterator]();
+      await until(states, ({ problems }) => problems.length === 2);
+      await unlink(join(directory, 'subnets', 'garbage.json'));
+      await until(states, ({ problems }) => problems.length === 1);
+      await unlink(pathOf(key));
+      await until(states, isSound);
+    });
+
+    test('names that are no lease', async () => {
+      await mkdir(join(directory, 'subnets'));
+      const states = storeOf({ rescanMs: 600_000 }).watch(signal)[Symbol.asyncIterator]();
+      await until(states, has());
+      for (const name of ['garbage.json', 'notes', '10.7.1.0-16.json', key]) {
+        const path = join(directory, 'subnets', name);
+        await writeFile(path, '{}');
+        await until(states, ({ problems }) => problems[0]?.object === path);
+        await rename(path, join(directory, 'subnets', `.${name}`));
+        await until(states, isSound);
+      }
+    });
+
+    test('a configuration that is gone or wrong', async () => {
+      const states = storeOf({ rescanMs: 600_000 }).watch(signal)[Symbol.asyncIterator]();
+      await until(states, isSound);
+      const path = join(directory, 'config');
+      const wrongs = [
+        () => writeFile(path, '{'),
+        () => unlink(path),
+        () => rm(path).then(() => mkdir(path)),
+        () => rm(path).then(() => symlink('elsewhere', path)),
+      ];
+      for (const wrong of wrongs) {
+        await wrong();
+        const broken = await until(states, ({ problems }) => problems.length > 0);
+        expect(broken.config).toBeDefined();
+        await rm(path, { recursive: true, force: true });
+        await configure({ Network: '10.0.0.0/24', SubnetLen: 26 });
+        await until(states, isSound);
+      }
+    });
+
+    test('a lease that was left out and has ended', async () => {
+      await put(key, flannelValue(1, 'n1'));
+      await put('10.0.0.64-27', flannelValue(2, 'n2'));
+      const ends = { ttlMs: 400, now: Date.now, rescanMs: 600_000 };
+      const states = storeOf(ends).watch(signal)[Symbol.asyncIterator]();
+      await until(states, ({ problems }) => problems.length === 1);
+      await until(states, isSound);
+    });
+
+    test('a directory that could not be watched', async () => {
+      const inTheWay = join(directory, 'file');
+      await writeFile(inTheWay, '');
+      const store = storeOf({ directory: join(inTheWay, 'leases'), rescanMs: 50 });
+      const states = store.watch(signal)[Symbol.asyncIterator]();
+      await until(states, ({ problems }) => problems.length > 0);
+      await unlink(inTheWay);
+      await mkdir(join(inTheWay, 'leases', 'subnets'), { recursive: true });
+      await writeFile(join(inTheWay, 'leases', 'config'), '{"Network":"10.0.0.0/16"}');
+      await until(states, ({ config, problems }) => config !== undefined && problems.length === 0);
+    });
   });
 
   test('waits for a directory that is not there yet', async () => {

@@ -1,5 +1,5 @@
 // Leases in a directory that all nodes share: the lab's, or a mounted one. Puts together the files (lease-directory.ts), the
-// choice of a subnet (acquire-lease.ts), what counts (select-leases.ts) and the watch (directory-watch.ts).
+// choice of a subnet (acquire-lease.ts), what counts (lease-selection.ts) and the watch (directory-watch.ts).
 import { resolve } from 'node:path';
 import type { Lease } from '../lease.ts';
 import { leaseKey } from '../lease-key.ts';
@@ -9,8 +9,8 @@ import { StoreError } from '../store-error.ts';
 import { acquireLease, isHeldBy, renewFile } from './acquire-lease.ts';
 import { DirectoryWatch } from './directory-watch.ts';
 import { LeaseDirectory } from './lease-directory.ts';
-import { LeaseScan, type Scan } from './lease-scan.ts';
-import { holderOf, selectLeases } from './select-leases.ts';
+import { LeaseScan } from './lease-scan.ts';
+import { LeaseSelection } from './lease-selection.ts';
 
 /** flannel's lifetime of a lease in etcd. */
 export const defaultTtlMs = 24 * 60 * 60 * 1000;
@@ -30,11 +30,10 @@ export class DirectoryLeaseStore implements LeaseStore {
   readonly #scanner: LeaseScan;
   readonly #watch: DirectoryWatch;
   #own: string | undefined;
-  #incumbents: ReadonlySet<string> = new Set();
+  readonly #selection = new LeaseSelection();
   #config: NetworkConfig | undefined;
   #configText = '';
-  /** What the last state was made of, to see whether a new one differs. */
-  #seen: readonly unknown[] = [];
+  #last: LeaseSnapshot = { config: undefined, leases: new Map(), problems: [] };
   #version = 0;
 
   constructor({
@@ -51,7 +50,7 @@ export class DirectoryLeaseStore implements LeaseStore {
 
   async networkConfig(signal: AbortSignal): Promise<NetworkConfig> {
     signal.throwIfAborted();
-    return await this.#directory.readConfig();
+    return this.#directory.readConfig();
   }
 
   async acquire(request: LeaseRequest, signal: AbortSignal): Promise<Lease> {
@@ -80,7 +79,7 @@ export class DirectoryLeaseStore implements LeaseStore {
     const key = leaseKey(lease);
     const { files } = await this.#scanner.scan();
     const isOurs = (found: Lease | undefined) => found !== undefined && isHeldBy(found, lease);
-    if (isOurs(files.find((file) => file.key === key)?.lease)) {
+    if (isOurs(files.get(key)?.lease)) {
       await this.#directory.removeIf(key, (file) => isOurs(file.lease));
     }
     if (this.#own === key) this.#own = undefined;
@@ -105,56 +104,42 @@ export class DirectoryLeaseStore implements LeaseStore {
     readonly version: number;
     readonly nextChangeMs: number;
   }> {
-    const problems: StoreProblem[] = [];
-    const config = await this.#readConfig(problems);
     const scan = await this.#scanner.scan(names);
+    // From here on nothing waits: reads that overlap finish in the order of their scans.
+    const problems: StoreProblem[] = [];
+    const config = this.#readConfig(problems);
     problems.push(...scan.problems);
-    const leases = config === undefined ? [] : this.#select({ config, scan, problems });
-    const seen = [
-      config,
-      ...leases.flatMap(({ key, lease }) => [key, lease]),
-      ...problems.flatMap(({ object, message }) => [object, message]),
-    ];
-    if (seen.length !== this.#seen.length || seen.some((value, i) => value !== this.#seen[i]))
-      this.#version++;
-    this.#seen = seen;
     const { ttlMs, now } = this.#directory;
-    const dated = leases.map(
-      ({ key, lease, renewedAt }) => [key, { ...lease, expiresAt: renewedAt + ttlMs }] as const,
-    );
-    const next = Math.min(...leases.map(({ renewedAt }) => renewedAt)) + ttlMs + 1 - now();
-    return {
-      snapshot: { config, leases: new Map(dated), problems },
-      version: this.#version,
-      nextChangeMs: next,
-    };
-  }
-
-  #select({
-    config,
-    scan,
-    problems,
-  }: {
-    readonly config: NetworkConfig;
-    readonly scan: Scan;
-    readonly problems: StoreProblem[];
-  }) {
-    const { selected, problems: found } = selectLeases({
-      files: scan.files,
-      config,
-      isExpired: (file) => this.#directory.isExpired(file),
-      own: this.#own,
-      incumbents: this.#incumbents,
-    });
-    this.#incumbents = new Set(selected.map(holderOf));
-    problems.push(...found);
-    return selected.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    const time = now();
+    let leases = this.#last.leases;
+    let isNew = config !== this.#last.config;
+    let nextChangeMs = Number.POSITIVE_INFINITY;
+    if (config !== undefined) {
+      const selected = this.#selection.update({
+        files: scan.files,
+        changed: this.#scanner.takeChanged(),
+        config,
+        own: this.#own,
+        renewedSince: time - ttlMs,
+      });
+      leases = selected.leases;
+      problems.push(...selected.problems);
+      isNew ||= selected.changed;
+      nextChangeMs = selected.oldest + ttlMs + 1 - time;
+    }
+    const known = this.#last.problems;
+    isNew ||=
+      problems.length !== known.length ||
+      problems.some(({ object, message }, i) => object !== known[i]?.object || message !== known[i].message);
+    if (isNew) this.#version++;
+    this.#last = { config, leases, problems };
+    return { snapshot: this.#last, version: this.#version, nextChangeMs };
   }
 
   /** The last good configuration stays while the file is gone or wrong: nodes go on with what they have. */
-  async #readConfig(problems: StoreProblem[]): Promise<NetworkConfig | undefined> {
+  #readConfig(problems: StoreProblem[]): NetworkConfig | undefined {
     try {
-      const config = await this.#directory.readConfig();
+      const config = this.#directory.readConfig();
       const text = JSON.stringify(config);
       // The same object while nothing changes, so that readers and #read see that.
       if (text !== this.#configText) this.#config = config;

@@ -6,8 +6,11 @@ import { type FSWatcher, watch } from 'chokidar';
 import type { LeaseSnapshot } from '../lease-store.ts';
 import { errnoOf } from './errno.ts';
 
-/** Events that come within this time cause one scan. */
-const coalesceMs = 20;
+/** From the first event to the read: one rename makes several. */
+const gatherMs = 1;
+
+/** Shortest time from the end of a read to the next one: a burst of events costs one read each time, not one an event. */
+const restMs = 20;
 
 /** Longest delay that setTimeout takes. */
 const longestDelayMs = 2 ** 31 - 1;
@@ -33,8 +36,15 @@ function followLink(directory: string): string {
   }
 }
 
+/** Which folder a raw event of chokidar is about: its types leave that open. */
+function watchedPathOf(details: unknown): string | undefined {
+  if (typeof details !== 'object' || details === null || !('watchedPath' in details)) return undefined;
+  return typeof details.watchedPath === 'string' ? details.watchedPath : undefined;
+}
+
 export class DirectoryWatch {
   readonly #options: DirectoryWatchOptions;
+  #started = false;
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
   #due = Number.POSITIVE_INFINITY;
@@ -43,6 +53,8 @@ export class DirectoryWatch {
   /** Names of lease files reported since the last read; undefined: any may have changed. */
   #names: Set<string> | undefined;
   #readAllAt = Number.NEGATIVE_INFINITY;
+  #readAt = Number.NEGATIVE_INFINITY;
+  #watchedAt = Number.NEGATIVE_INFINITY;
   #closed = false;
   /** `state` is equal exactly when a reader would see no difference. */
   #current: { readonly snapshot: LeaseSnapshot; readonly state: string } | undefined;
@@ -76,7 +88,7 @@ export class DirectoryWatch {
 
   /** Looks again soon: after a change of our own that chokidar need not report first. */
   poke(): void {
-    if (this.#watcher !== undefined) this.#schedule(coalesceMs);
+    if (this.#started) this.#scheduleSoon();
   }
 
   async close(): Promise<void> {
@@ -88,34 +100,65 @@ export class DirectoryWatch {
   }
 
   #start(): void {
-    if (this.#watcher !== undefined || this.#closed) return;
+    if (this.#started) return;
+    this.#started = true;
+    this.#schedule(0);
+  }
+
+  /** After the first read, so that this does not wait for chokidar to look at every file too. */
+  #watch(): void {
     const directory = followLink(this.#options.directory);
     const subnets = join(directory, 'subnets');
-    const named = new Set([directory, join(directory, 'config'), subnets]);
+    const config = join(directory, 'config');
+    const named = new Set([directory, config, subnets]);
     const isOurs = (path: string) =>
       named.has(path) || (dirname(path) === subnets && !basename(path).startsWith('.'));
     // No `depth`: for a directory that appears later chokidar 6 counts it from the directory above.
-    this.#watcher = watch(directory, {
+    const watcher = watch(directory, {
       ignoreInitial: true,
       atomic: false,
       followSymlinks: false,
       // The directories above are needed to see ours appear. What others link to is not followed.
       ignored: (path) => !isOurs(path) && !directory.startsWith(`${path}/`),
     });
-    this.#watcher.on('all', (event, path) => {
+    const notice = (path: string) => {
+      if (!isOurs(path)) return;
       // One event among thousands of leases must not cost a look at each.
-      if (dirname(path) === subnets && !event.endsWith('Dir')) this.#names?.add(basename(path));
-      else if (basename(path) !== 'config') this.#names = undefined;
-      this.#schedule(coalesceMs);
-    });
-    this.#watcher.on('error', (error) => {
+      if (dirname(path) === subnets) this.#names?.add(basename(path));
+      else if (path !== config) this.#names = undefined;
+      this.#scheduleSoon();
+    };
+    watcher.on('all', (_, path) => notice(path));
+    // inotify's own events come first, and none is lost: chokidar has no word for a file that becomes a folder at once, and
+    // keeps back a second change within 50 ms.
+    watcher.on('raw', (_, name, details) => notice(join(watchedPathOf(details) ?? directory, name ?? '')));
+    let failure: string | undefined;
+    watcher.on('error', (error) => {
       // What is not there yet, or not any more, is a state and not a failure.
-      if (errnoOf(error) !== 'ENOENT') this.#failure = errnoOf(error) ?? String(error);
-      this.#readAll(coalesceMs);
+      if (errnoOf(error) !== 'ENOENT') failure = errnoOf(error) ?? String(error);
+      this.#failure = failure ?? this.#failure;
+      this.#names = undefined;
+      this.#scheduleSoon();
     });
-    // What changed between the first scan and this event was reported to nobody.
-    this.#watcher.on('ready', () => this.#readAll(0));
-    this.#readAll(0);
+    watcher.on('ready', () => {
+      this.#failure = failure;
+      // What changed between the first scan and this event was reported to nobody.
+      this.#readAll(0);
+    });
+    this.#watcher = watcher;
+    this.#watchedAt = performance.now();
+  }
+
+  /** chokidar does not come back to what it could not watch, so that a new one has to. */
+  async #watchAgain(): Promise<void> {
+    if (this.#failure === undefined) return;
+    if (performance.now() + 1 - this.#watchedAt < this.#options.rescanMs) return;
+    await this.#watcher?.close();
+    if (!this.#closed) this.#watch();
+  }
+
+  #scheduleSoon(): void {
+    this.#schedule(Math.max(gatherMs, this.#readAt + restMs - performance.now()));
   }
 
   #readAll(delayMs: number): void {
@@ -147,6 +190,7 @@ export class DirectoryWatch {
     this.#names = new Set();
     if (names === undefined) this.#readAllAt = performance.now();
     try {
+      await this.#watchAgain();
       const { snapshot, version, nextChangeMs } = await this.#options.read(names);
       next = Math.min(next, Math.max(nextChangeMs, 1));
       this.#publish(snapshot, String(version));
@@ -157,8 +201,10 @@ export class DirectoryWatch {
       const message = error instanceof Error ? error.message : String(error);
       this.#publish({ ...last, problems: [{ object: this.#options.directory, message }] }, message);
     }
+    this.#readAt = performance.now();
     this.#reading = undefined;
-    if (this.#again) next = 0;
+    if (this.#watcher === undefined && !this.#closed) this.#watch();
+    if (this.#again) next = restMs;
     this.#again = false;
     this.#schedule(next);
   }

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { IpAddress } from '../../net/address.ts';
 import { parseLeaseKey } from '../lease-key.ts';
 import { decodeNetworkConfig } from '../network-config.ts';
-import type { LeaseFile } from './lease-directory.ts';
+import type { UsableFile } from './lease-claims.ts';
 import { holderOf, type SelectInput, selectLeases } from './select-leases.ts';
 
 const config = decodeNetworkConfig('{"Network":"10.0.0.0/16"}');
@@ -11,20 +11,22 @@ function file(
   key: string,
   renewedAt: number,
   { node = key, publicIp = `192.0.2.${renewedAt}` } = {},
-): LeaseFile {
+): UsableFile {
   const subnets = parseLeaseKey(key);
+  const lease = { ...subnets, node, publicIp: IpAddress.parse(publicIp), backendType: 'host-gw' };
   return {
     key,
     path: `${key}.json`,
     subnets,
     renewedAt,
-    lease: { ...subnets, node, publicIp: IpAddress.parse(publicIp), backendType: 'host-gw' },
+    lease,
+    dated: { ...lease, expiresAt: renewedAt },
     problem: undefined,
   };
 }
 
-function select(files: readonly LeaseFile[], input: Partial<SelectInput> = {}) {
-  const options = { config, isExpired: () => false, own: undefined, incumbents: new Set<string>(), ...input };
+function select(files: readonly UsableFile[], input: Partial<SelectInput> = {}) {
+  const options = { config, own: undefined, incumbents: new Set<string>(), ...input };
   const results = [files, files.toReversed()].map((order) => {
     const { selected, problems } = selectLeases({ ...options, files: order });
     return { keys: selected.map(({ key }) => key).sort(), problems: problems.map(({ message }) => message) };
@@ -37,15 +39,6 @@ describe('selecting leases', () => {
   test('takes all that are inside of the network and apart', () => {
     expect(select([file('10.0.1.0-24', 1), file('10.0.2.0-24', 2)])).toEqual({
       keys: ['10.0.1.0-24', '10.0.2.0-24'],
-      problems: [],
-    });
-  });
-
-  test('leaves out what is expired or has never been read, without a word', () => {
-    const unread = { ...file('10.0.3.0-24', 3), lease: undefined, problem: 'x' };
-    const isExpired = ({ renewedAt }: LeaseFile) => renewedAt < 2;
-    expect(select([file('10.0.1.0-24', 1), file('10.0.2.0-24', 2), unread], { isExpired })).toEqual({
-      keys: ['10.0.2.0-24'],
       problems: [],
     });
   });
@@ -99,7 +92,7 @@ describe('selecting leases', () => {
   test('knows a holder by node name, else by address', () => {
     const { selected } = selectLeases({
       files: [file('10.0.1.0-24', 1, { node: 'n1' })],
-      ...{ config, isExpired: () => false, own: undefined, incumbents: new Set<string>() },
+      ...{ config, own: undefined, incumbents: new Set<string>() },
     });
     expect(selected.map(holderOf)).toEqual(['10.0.1.0-24 n1']);
     expect(
