@@ -78,7 +78,7 @@ export const agentSettings = settingsTable({
     group: leases,
     placeholder: 'path',
     default: '/var/lib/netloom/leases',
-    help: 'Directory that the nodes share: net-conf.json and a lease a node',
+    help: "Directory that the nodes share: config (flannel's net-conf.json) and, in subnets, a lease a node",
   }),
   leaseTtl: setting(duration({ min: '10s' }), {
     group: leases,
