@@ -92,7 +92,6 @@ export async function runAgent(
   const running = await startAgent(settings, options);
   log.component('agent').info(
     {
-      node: settings.nodeName,
       socket: agentSocketPath(settings.runDirectory),
       listening: running.listening,
     },
