@@ -50,7 +50,7 @@ interface Started {
   readonly notify: () => void;
 }
 
-function start(route: FakeRouteDriver): Started {
+function start(route: FakeRouteDriver, log = createLog({ level: 'silent' })): Started {
   const node = 'node-1';
   const store = new DirectoryLeaseStore({ directory: join(directory, 'store') });
   const sysctls = fakeSysctls();
@@ -89,7 +89,7 @@ function start(route: FakeRouteDriver): Started {
     },
     syncInterval: 60_000,
     clock: realClock,
-    log: createLog({ level: 'silent' }).component('agent'),
+    log: log.component('agent'),
   });
   agent.start();
   close.push(async () => {
@@ -173,4 +173,20 @@ test('without a configuration: not ready, and ready when it comes', async () => 
   );
   await until(agent, ({ ready }) => ready);
   expect(route.read().links.has('flannel.1')).toBe(false);
+});
+
+test('what is wrong in the store is logged once, and its end too', async () => {
+  const lines: { readonly msg: string; readonly object?: string }[] = [];
+  const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
+  const { agent } = start(machine(), createLog({ level: 'info', format: 'json', destination }));
+  await until(agent, ({ ready }) => ready);
+  const path = join(directory, 'store', 'subnets', '10.244.200.0-24.json');
+  writeFileSync(path, '{"PublicIP":"192.');
+  await until(agent, ({ problems }) => problems.length > 0);
+  writeFileSync(join(directory, 'store', 'subnets', '10.244.201.0-24.json'), '{}');
+  await until(agent, ({ problems }) => problems.length > 1);
+  rmSync(path);
+  await until(agent, ({ problems }) => problems.length === 1);
+  const about = lines.filter(({ object }) => object === path).map(({ msg }) => msg);
+  expect(about).toEqual([expect.stringContaining('half-written'), 'no problem any more']);
 });

@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { errorMessage } from '../runtime/error-text.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createRunner, type Runner, type RunOutcome, type RunReport } from '../runtime/runner.ts';
-import type { LeaseSnapshot, LeaseStore } from '../store/lease-store.ts';
+import type { LeaseSnapshot, LeaseStore, StoreProblem } from '../store/lease-store.ts';
 import type { NodeRoutes } from './apply-routes.ts';
 import type { NodeChoices } from './desired-state.ts';
 import type { MacKeeper } from './device-macs.ts';
@@ -132,6 +132,7 @@ export function createAgent(options: AgentOptions): Agent {
     while (!abort.signal.aborted) {
       try {
         for await (const next of store.watch(abort.signal)) {
+          reportProblems(log, snapshot?.problems ?? [], next.problems);
           snapshot = next;
           storeError = undefined;
           holder.notice(next);
@@ -211,6 +212,22 @@ function differs(look: () => readonly string[]): boolean {
     return look().length > 0;
   } catch {
     return true;
+  }
+}
+
+/** Says what is newly wrong in the store and what is not any more: the passes go on without it. */
+function reportProblems(
+  log: AgentOptions['log'],
+  before: readonly StoreProblem[],
+  now: readonly StoreProblem[],
+): void {
+  const isIn = (list: readonly StoreProblem[], { object, message }: StoreProblem): boolean =>
+    list.some((other) => other.object === object && other.message === message);
+  for (const problem of now) {
+    if (!isIn(before, problem)) log.warn({ object: problem.object }, problem.message);
+  }
+  for (const { object } of before) {
+    if (!now.some((problem) => problem.object === object)) log.info({ object }, 'no problem any more');
   }
 }
 

@@ -127,6 +127,26 @@ describe('vxlan', () => {
     expect(desired.peers.map(({ path }) => path)).toEqual(['direct', 'vxlan']);
   });
 
+  test("nothing is put on a machine's own link that has a name of ours, and the rest is made", () => {
+    const config = sampleConfig({ backend: { Type: 'vxlan', DirectRouting: true } });
+    const peers = [sampleLease({ number: 2 }), sampleLease({ number: 3, publicIp: '203.0.113.3' })];
+    const veth = { kind: 'veth', peer: { name: 'other' } } as const;
+    const more = { links: [{ name: 'flannel.1', detail: veth, mtu: 1500, up: true }] };
+    const desired = desire({ config, peers, more });
+    expect(commands(desired)).toEqual([
+      `ip link add cni0 address ${bridgeMac} mtu 1450 up type bridge && ip link set cni0 alias "netloom"`,
+      'ip address add 10.244.1.1/24 dev cni0',
+      'ip route replace 10.244.2.0/24 via 192.0.2.2 dev eth0 proto 78',
+    ]);
+    expect(desired.scope.links).toEqual(new Set(['cni0']));
+    expect(desired.scope.addressesOn).toEqual(new Set(['cni0']));
+    expect(desired.scope.fdbOn).toEqual(new Set());
+    expect([...desired.sysctls.keys()]).toEqual(['net/ipv4/ip_forward', 'net/ipv6/conf/cni0/accept_ra']);
+    const why = 'Cannot make link "flannel.1": a link of kind "veth" has this name; rename or delete that';
+    expect([...desired.occupied]).toEqual([['flannel.1', why]]);
+    expect(desired.peers.map(({ problem }) => problem)).toEqual([undefined, why]);
+  });
+
   test("what an earlier configuration of ours left is collected, what is a stranger's is not", () => {
     const vxlan = (vni: number) =>
       ({ kind: 'vxlan', vni, port: 8472, underlay: 'eth0', learning: false }) as const;

@@ -10,6 +10,7 @@ import { backendDevices } from './backend/choose-backend.ts';
 import { isVxlanDeviceName } from './backend/vxlan.ts';
 import { gatewayOf, nodeSysctls, planBridge } from './bridge.ts';
 import { type MasqueradeChoices, type MasqueradeInput, masqueradeInput } from './masquerade-input.ts';
+import { type OccupiedLinks, occupiedLinks, withoutLinks, withoutWay } from './occupied-links.ts';
 import { createPeerTable, type PeerTable } from './peer-table.ts';
 import type { RejectedPeer } from './peers.ts';
 import type { RouteLookup } from './route-lookup.ts';
@@ -49,6 +50,7 @@ export interface DesiredState {
   readonly files: ReadonlyMap<string, string>;
   readonly peers: readonly PeerPlan[];
   readonly rejected: readonly RejectedPeer[];
+  readonly occupied: OccupiedLinks;
   /** The pods' MTU. */
   readonly mtu: number;
 }
@@ -60,39 +62,35 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
   const { links, addresses, mtu } = backendDevices(input);
   const bridge = planBridge({ name: choices.bridge, own, mac: macs(choices.bridge), mtu });
   const devices = links.map(({ name }) => name);
-  const made = [...devices, choices.bridge];
+  const wanted = [...devices, choices.bridge];
+  const occupied = occupiedLinks(input.actual, wanted);
+  const made = wanted.filter((name) => !occupied.has(name));
+  const devicesMade = devices.filter((name) => !occupied.has(name));
+  const route = {
+    ...routeState({
+      links: [...links, bridge.link],
+      addresses: [...addresses, ...bridge.addresses],
+    }),
+    ...ways,
+  };
   return {
-    route: {
-      ...routeState({
-        links: [...links, bridge.link],
-        addresses: [...addresses, ...bridge.addresses],
-      }),
-      ...ways,
-    },
+    route: withoutLinks(route, occupied),
     scope: {
-      links: new Set([
-        ...made.filter((name) => isReplaceable(input.actual, name)),
-        ...staleLinks(input.actual, made),
-      ]),
+      links: new Set([...made, ...staleLinks(input.actual, wanted)]),
       addressesOn: new Set(made),
-      neighboursOn: new Set(devices),
-      fdbOn: new Set(devices),
+      neighboursOn: new Set(devicesMade),
+      fdbOn: new Set(devicesMade),
       protocol: netloomRouteProtocol,
     },
     masquerade: firewallInput(config, own, choices),
     sysctls: nodeSysctls(made, { ip4: own.subnet !== undefined, ip6: own.subnet6 !== undefined }),
     // Others may read subnet.env as soon as they see theirs.
     files: new Map([[choices.subnetFile, subnetEnv(input, mtu)], ...(choices.files ?? [])]),
-    peers,
+    peers: withoutWay(peers, devices, occupied),
     rejected,
+    occupied,
     mtu,
   };
-}
-
-/** A link of our name may be made anew only if it is of a kind that we make: never a machine's own interface. */
-function isReplaceable({ links }: RouteState, name: string): boolean {
-  const kind = links.get(name)?.detail.kind;
-  return kind === undefined || kind === 'bridge' || kind === 'vxlan';
 }
 
 /** Links that bear our mark and are not wanted: the device of another VNI, the bridge's former name. */

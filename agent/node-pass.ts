@@ -168,6 +168,7 @@ async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult
   const { desired, failed, settled } = input;
   const steps = new Map<string, number>();
   const repairs = new Map<string, number>();
+  for (const [name, why] of desired.occupied) failed.set(`link ${name}`, new Error(why));
   const pods = { bridge: input.choices.bridge, hostLinks: input.hostLinks };
   const routes = applyRoutes(ports.route, { desired, actual: input.actual, pods, failed });
   for (const step of routes.steps) add(steps, step.kind);

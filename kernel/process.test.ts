@@ -55,7 +55,7 @@ describe('a daemon', () => {
   test('that does not heed SIGTERM is killed when its grace is over', async () => {
     const daemon = await start('trap "echo no" TERM; echo ready; while :; do sleep 0.01; done');
     await logged('ready');
-    await stopProcesses([daemon], { grace: 50 });
+    await stopProcesses([daemon], { grace: 500 });
     expect(isRunning(daemon)).toBe(false);
     expect(readFileSync(join(directory, 'log'), 'utf8')).toContain('no');
   });

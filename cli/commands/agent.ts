@@ -33,7 +33,6 @@ Examples:
 
 async function run(command: Command, context: CommandContext): Promise<void> {
   const { settings, warnings } = loadAgentSettings(command, context);
-  context.releaseSignals();
   const log = createLog({
     level: settings.logLevel,
     format: settings.logFormat,
@@ -41,6 +40,13 @@ async function run(command: Command, context: CommandContext): Promise<void> {
   });
   for (const warning of warnings) log.root.warn(warning);
   const shutdown = createShutdown({ process, log: log.component('shutdown'), clock: realClock });
+  // Only now: without any listener, a signal that is on its way would be lost.
+  context.releaseSignals();
+  if (context.signal.aborted) {
+    // The command line heard it while the program was still loading: nothing has been opened.
+    log.component('shutdown').info('asked to stop before the start');
+    return;
+  }
   const running = runAgent(settings, {
     log,
     signal: shutdown.signal,

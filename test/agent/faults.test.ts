@@ -137,6 +137,40 @@ describe('a cluster of its own for each', () => {
     await cluster.ready(only, 0);
   });
 
+  test("the tunnel's name is another link's: that stays as it is, and the peers are not programmed", async () => {
+    cluster = new TestCluster({ nodes: 2 });
+    const [first, second] = pair();
+    const ip = `ip -n ${first.place.name}`;
+    run(`${ip} link add flannel.1 type veth peer name other`);
+    run(`${ip} link set flannel.1 up`);
+    const others = (): string =>
+      run(`${ip} -o address show dev flannel.1`) + run(`${ip} -d link show flannel.1`);
+    const before = others();
+    cluster.start(first);
+    cluster.start(second);
+    const status = await untilStatus(first, ({ peers }) => peers.length === 1);
+    expect(status.blockers.join()).toContain('Cannot make link "flannel.1": a link of kind "veth"');
+    expect(status.peers[0]?.programmed).toBe(false);
+    expect(others()).toBe(before);
+    run(`${ip} link del flannel.1`);
+    await cluster.ready(first, 1);
+    expect(ping(first, gatewayOf(second))).toBe(true);
+  });
+
+  test('asked to stop while it starts, it stops: whenever that is', async () => {
+    cluster = new TestCluster({ nodes: 1 });
+    const [only] = cluster.nodes;
+    if (only === undefined) throw new Error('Cannot find the node');
+    for (const wait of [120, 180, 240, 300]) {
+      cluster.start(only);
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      const { agent } = only;
+      const ended = new Promise((resolve) => agent?.once('exit', () => resolve('ended')));
+      await cluster.stop(only);
+      expect(await ended).toBe('ended');
+    }
+  });
+
   test('without CAP_NET_ADMIN the error names the capability', async () => {
     cluster = new TestCluster({ nodes: 1 });
     const [only] = cluster.nodes;
