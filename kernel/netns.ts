@@ -145,13 +145,31 @@ function shareDirectory(directory: string): void {
 
 /** Unbinds and removes a namespace's path; the namespace goes when its last process and handle do. Nothing there is success. */
 export function removeNetns(path: string): void {
+  // More than once when somebody bound it again.
+  while (unmount(path));
+  try {
+    rmSync(path, { force: true });
+  } catch (cause) {
+    // EBUSY: mounted still, where no path leads.
+    throw new Error(
+      `Cannot remove network namespace "${path}": it is in use (see "findmnt ${dirname(path)}")`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** False when nothing is mounted there. */
+function unmount(path: string): boolean {
   try {
     libc.umount(path);
+    return true;
   } catch (error) {
-    // EINVAL: a plain file that a crash left behind before the mount.
-    if (!isNotFound(error) && !(error instanceof KernelError && error.code === 'EINVAL')) throw error;
+    // EINVAL: a plain file, which is also what a crash leaves behind before the mount.
+    if (isNotFound(error) || (error instanceof KernelError && error.code === 'EINVAL')) return false;
+    throw error;
   }
-  rmSync(path, { force: true });
 }
 
 /** True when `path` names a namespace at this moment. */

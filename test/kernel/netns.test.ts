@@ -52,6 +52,14 @@ describe('network namespaces', () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test('can be removed also when somebody bound it once more', async () => {
+    const path = `/run/netns/netloom-test-${process.pid}-twice`;
+    createNetns(path);
+    await execute(['mount', '--bind', path, path]);
+    removeNetns(path);
+    expect(existsSync(path)).toBe(false);
+  });
+
   test('run code inside and come back, also when it throws', () => {
     using own = Netns.current();
     using made = testNetns();
