@@ -30,6 +30,7 @@ const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 
 const ENOBUFS = 105;
+const EPERM = 1;
 const EINTR = 4;
 
 /** Replies are at most this large: the kernel fills dumps up to 32 KiB. */
@@ -330,7 +331,9 @@ function refusal(
     operation,
     object,
     errno: answer.errno,
-    kernelMessage: answer.message,
+    // The kernel has no words of its own for it; no netlink request asks for another capability.
+    kernelMessage:
+      answer.message ?? (answer.errno === EPERM ? 'the capability CAP_NET_ADMIN is needed' : undefined),
     offset: answer.offset,
   });
 }

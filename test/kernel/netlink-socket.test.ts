@@ -49,6 +49,16 @@ function linkNames(from: NetlinkSocket = socket): readonly string[] {
 }
 
 describe('execute', () => {
+  test('names the capability that is missing', () => {
+    process.seteuid?.(65_534);
+    try {
+      const [error] = socket.execute([addIfb('i0')]);
+      expect(error?.message).toMatch(/^Cannot add link .*EPERM\): the capability CAP_NET_ADMIN is needed$/);
+    } finally {
+      process.seteuid?.(0);
+    }
+  });
+
   test('answers each request of a batch by its own result', () => {
     const requests = [
       addIfb('a'),
