@@ -76,6 +76,14 @@ describe('prepareSocket', () => {
     );
   });
 
+  test('says which socket it is whose directory cannot be made', async () => {
+    writeFileSync(join(directory, 'file'), '');
+    const path = join(directory, 'file', 'run', 's');
+    await expect(prepareSocket(path)).rejects.toThrow(
+      `Cannot listen on "${path}": its directory cannot be made: ENOTDIR`,
+    );
+  });
+
   test('refuses a directory that is a symbolic link, or none', async () => {
     mkdirSync(join(directory, 'real'), { mode: 0o700 });
     symlinkSync('real', join(directory, 'link'));

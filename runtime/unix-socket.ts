@@ -3,7 +3,7 @@
 import { chmodSync, lstatSync, mkdirSync, rmSync, type Stats } from 'node:fs';
 import { createConnection, type Server } from 'node:net';
 import { dirname } from 'node:path';
-import { errorCode } from './error-text.ts';
+import { errorCode, errorMessage } from './error-text.ts';
 
 // struct sockaddr_un, linux/un.h: 108 bytes with the closing zero.
 const longestPath = 107;
@@ -19,7 +19,11 @@ export async function prepareSocket(path: string): Promise<void> {
   if (length > longestPath)
     throw refuse(`the path has ${length} bytes, a socket's has at most ${longestPath}`);
   const directory = dirname(path);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw refuse(`its directory cannot be made: ${errorMessage(error)}`);
+  }
   const why = unsafe(lstatSync(directory));
   if (why !== undefined) throw refuse(`its directory ${why}`);
   const found = lstatSync(path, { throwIfNoEntry: false });
