@@ -1,5 +1,6 @@
 // A netlink socket in any namespace, used synchronously: rtnetlink, nfnetlink and generic netlink run a request inside send(),
-// so its replies are queued when send() returns. It knows messages, not what they mean.
+// so its replies are queued when send() returns. It knows messages, not what they mean. Past 300 lines: batches, queries, dumps and
+// notifications share one descriptor, its buffer and its sequence numbers.
 import { KernelError } from '../kernel-error.ts';
 import * as libc from '../libc.ts';
 import type { Netns } from '../netns.ts';
