@@ -38,6 +38,8 @@ export interface LeaseHolder {
   /** When the next renewal is due; Infinity without a lease. */
   readonly renewAt: number;
   readonly error: unknown;
+  /** Why the lease in the store is not as this process published it: another machine uses the node's name. */
+  readonly conflict: string | undefined;
 }
 
 export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
@@ -47,6 +49,9 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
   let lost = false;
   let renewedAt: number | undefined;
   let error: unknown;
+  let conflict: string | undefined;
+  /** All that this process has published: a snapshot may be older than the last of it. */
+  const told = new Set<string>();
 
   const isEnded = (): boolean => lease?.expiresAt !== undefined && lease.expiresAt <= clock.now();
   const renewAt = (): number =>
@@ -56,6 +61,7 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
     const previous = lease ?? options.previous();
     lease = await store.acquire({ ...advertisement, node, previous }, signal);
     published = JSON.stringify(advertisement);
+    told.add(whereabouts(lease));
     lost = false;
     renewedAt = clock.now();
   }
@@ -100,6 +106,11 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
       if (lease === undefined || snapshot.config === undefined) return;
       const found = snapshot.leases.get(leaseKey(lease));
       if (found === undefined || (found.node !== undefined && found.node !== node)) lost = true;
+      // Not taken back: two machines would take it from each other for ever.
+      conflict =
+        found === undefined || found.node !== node || told.has(whereabouts(found))
+          ? undefined
+          : `another machine calls itself "${node}" too: the lease of this name is that of ${found.publicIp ?? found.publicIp6}`;
     },
     get isHeld() {
       return lease !== undefined && !lost && !isEnded();
@@ -116,5 +127,13 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
     get error() {
       return error;
     },
+    get conflict() {
+      return conflict;
+    },
   };
+}
+
+/** What a lease tells the other nodes of its holder. */
+function whereabouts({ publicIp, publicIp6, backendType, backendData, backendDataV6 }: Lease): string {
+  return JSON.stringify([publicIp, publicIp6, backendType, backendData, backendDataV6]);
 }

@@ -226,6 +226,7 @@ function blockersOf(
 ): readonly string[] {
   const { failed, unprogrammed } = found;
   const blockers: string[] = [];
+  if (holder.conflict !== undefined) blockers.push(holder.conflict);
   if (!holder.isHeld) blockers.push(`the lease is not held: ${errorMessage(holder.error)}`);
   // A lease that could not be renewed holds until it ends.
   const objects = [...failed].filter(([name]) => name !== 'lease');

@@ -85,6 +85,21 @@ describe('a cluster of its own for each', () => {
     await cluster.ready(first, 0);
   });
 
+  test('two machines with one node name: the first says whose the lease is now, and is not ready', async () => {
+    cluster = new TestCluster({ nodes: 2 });
+    const [first, second] = pair();
+    cluster.start(first);
+    await cluster.ready(first, 0);
+    cluster.start(second, [`--node-name=${first.name}`]);
+    const status = await untilStatus(first, ({ blockers }) => blockers.join().includes('another machine'));
+    expect(status.ready).toBe(false);
+    expect(status.blockers.join()).toContain(`calls itself "${first.name}" too`);
+    await cluster.stop(second);
+    await cluster.stop(first);
+    cluster.start(first);
+    await cluster.ready(first, 0);
+  });
+
   test('a full range: not ready with the reason, ready when a subnet is freed', async () => {
     cluster = new TestCluster({
       nodes: 2,
