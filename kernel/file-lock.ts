@@ -5,7 +5,7 @@ import * as libc from './libc.ts';
 
 const O_RDWR = 2;
 const O_CREAT = 0o100;
-const retryEvery = 20;
+const retryEvery = 5;
 
 export interface FileLock {
   /** Removes the file and gives the lock up. Twice is harmless. */

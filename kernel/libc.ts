@@ -45,7 +45,6 @@ export const MNT_DETACH = 2;
 export const POLLIN = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
-export const LOCK_UN = 8;
 
 const { EAGAIN, EINTR } = constants.errno;
 

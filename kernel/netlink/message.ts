@@ -4,7 +4,6 @@ import { ByteReader, type ByteWriter, DecodeError } from './bytes.ts';
 import { text, u32 } from './codec.ts';
 
 export const NLM_F_REQUEST = 0x1;
-export const NLM_F_MULTI = 0x2;
 export const NLM_F_ACK = 0x4;
 export const NLM_F_DUMP_INTR = 0x10;
 export const NLM_F_DUMP = 0x300;
@@ -12,8 +11,6 @@ export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;
-export const NLM_F_NONREC = 0x100;
-export const NLM_F_BULK = 0x200;
 
 const NLM_F_CAPPED = 0x100;
 const NLM_F_ACK_TLVS = 0x200;

@@ -17,7 +17,6 @@ import {
 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
-export const NETLINK_GENERIC = 16;
 
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
