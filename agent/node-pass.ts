@@ -19,6 +19,7 @@ import { ensureFiles } from './node-files.ts';
 import { ensureSysctls, type Sysctls } from './node-sysctls.ts';
 import type { PeerTable } from './peer-table.ts';
 import type { Pod } from './pod-list.ts';
+import { hasStrayPodLink } from './pod-ports.ts';
 import { routeLookup } from './route-lookup.ts';
 import { chooseUnderlay, type Underlay, type UnderlaySettings } from './underlay.ts';
 
@@ -84,8 +85,11 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
     return blocked(input, { blockers: [why] });
   }
   const failed = new Map<string, unknown>();
-  const pods = await listPods(ports, failed);
-  const actual = ports.route.read(input.thorough);
+  const before = ports.route.read(input.thorough);
+  const isStray = hasStrayPodLink(before);
+  const pods = isStray ? await listPods(ports, failed) : [];
+  // Listing them waits for host-local's lock; meanwhile the kernel went on.
+  const actual = isStray ? ports.route.read(input.thorough) : before;
   const found = findUnderlay(actual, input, config);
   const reason = found.kind === 'missing' ? found.reason : whyNotBackend(config, found.underlay);
   if (found.kind === 'missing' || reason !== undefined) {

@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { createFakeRouteDriver } from '../kernel/route/fake.ts';
+import { routeState } from '../kernel/route/objects.ts';
 import type { RouteStep } from '../kernel/route/step.ts';
 import { routeStepText } from '../kernel/route/text.ts';
-import { podPortSteps } from './pod-ports.ts';
+import { hasStrayPodLink, podPortSteps } from './pod-ports.ts';
+import { hostLinkName } from './wiring/attachment.ts';
 
 const bridge = 'cni0';
 
@@ -56,5 +58,17 @@ describe('podPortSteps', () => {
     const link = { name: 'veth1', detail: { kind: 'veth' }, up: false } as const;
     run({ kind: 'link-set', link, was: { ...link, up: true } });
     expect(texts(plan('veth1'))).toEqual(['ip link set veth1 up']);
+  });
+});
+
+describe('hasStrayPodLink', () => {
+  const pod = hostLinkName({ network: 'cbr0', containerId: 'one', ifname: 'eth0' });
+  test.each([
+    ['a port that is up', { name: pod, master: bridge, up: true }, false],
+    ['no port', { name: pod, master: '', up: true }, true],
+    ['down', { name: pod, master: bridge, up: false }, true],
+    ['not of our naming', { name: 'veth1', master: '', up: false }, false],
+  ] as const)('%s', (_what, link, stray) => {
+    expect(hasStrayPodLink(routeState({ links: [{ ...link, detail: { kind: 'veth' } }] }))).toBe(stray);
   });
 });

@@ -2,6 +2,12 @@
 // them is the wiring's alone: this never adds or deletes a link. Pure.
 import type { Link, RouteState } from '../kernel/route/objects.ts';
 import type { RouteStep } from '../kernel/route/step.ts';
+import { isHostLinkName } from './wiring/attachment.ts';
+
+/** True when there is a link that may be a pod's and is no port, or is down: only then is it worth asking which pods there are. */
+export function hasStrayPodLink({ links }: RouteState): boolean {
+  return [...links.values()].some((link) => isHostLinkName(link.name) && (!isPort(link) || link.up !== true));
+}
 
 /** Steps for those of `hostLinks` that are there and are no bridge's port, or are down. A port of another bridge is left to it. */
 export function podPortSteps(
@@ -12,11 +18,15 @@ export function podPortSteps(
   return hostLinks.flatMap((name): readonly RouteStep[] => {
     const was = actual.links.get(name);
     if (was?.detail.kind !== 'veth') return [];
-    const isPort = was.master !== undefined && was.master !== '';
-    if (isPort && (was.master !== bridge || was.up === true)) return [];
+    const joined = isPort(was);
+    if (joined && (was.master !== bridge || was.up === true)) return [];
     const link: Link = { name, detail: was.detail, master: bridge, up: true };
     // A port that joins anew has lost its options: hairpin is what our conflist asks for.
     const port: RouteStep = { kind: 'port-set', port: { link: name, hairpin: true } };
-    return [{ kind: 'link-set', link, was }, ...(isPort ? [] : [port])];
+    return [{ kind: 'link-set', link, was }, ...(joined ? [] : [port])];
   });
+}
+
+function isPort({ master }: Link): boolean {
+  return master !== undefined && master !== '';
 }

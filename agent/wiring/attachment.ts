@@ -25,6 +25,11 @@ export function hostLinkName(attachment: Attachment): string {
   return `veth${digest('link', attachment).toString('hex').slice(0, 11)}`;
 }
 
+/** True for names of the form that `hostLinkName` gives; whose they are, only the list of pods tells. */
+export function isHostLinkName(name: string): boolean {
+  return /^veth[0-9a-f]{11}$/.test(name);
+}
+
 /** Fixed when the pair is made: a MAC that user space changes later would make the bridge and udev guess. */
 export function hostMac(attachment: Attachment): Mac {
   return Mac.local(digest('host', attachment));
