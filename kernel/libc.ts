@@ -1,5 +1,5 @@
 // The whole native surface: system calls that Node does not offer, through koffi. Nothing here knows what it is used for.
-// Every function returns the call's result or throws KernelError; nothing is asynchronous but `poll`.
+// Every function returns the call's result or throws KernelError; nothing is asynchronous but `poll` and `sendInPool`.
 import { constants } from 'node:os';
 import koffi from 'koffi';
 import { KernelError } from './kernel-error.ts';
@@ -96,6 +96,20 @@ export function send(fd: number, bytes: Uint8Array): number {
     if (sent < 0 && koffi.errno() === EINTR) continue;
     return check(sent, 'send', `${bytes.length} bytes`);
   }
+}
+
+/** Sends one datagram in a thread of the pool, for what the kernel is long about. The bytes must stay as they are until it settles. */
+export function sendInPool(fd: number, bytes: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    calls.send.async(fd, bytes, bytes.length, 0, (error: Error | null, sent: number) => {
+      try {
+        if (error !== null && error !== undefined) throw error;
+        resolve(check(sent, 'send', `${bytes.length} bytes`));
+      } catch (failure) {
+        reject(failure);
+      }
+    });
+  });
 }
 
 /** Receives one datagram; its whole length, even if larger than the buffer. Undefined if none is queued and waiting is not wanted. */

@@ -3,11 +3,12 @@ import * as libc from './libc.ts';
 
 const entrySize = 8;
 
-/** How long one wait may last: it bounds how long a forgotten poller can keep the process from ending. */
+/** How long one wait may last: it bounds how long a poller that is not closed can keep the process from ending. */
 const longestWait = 1000;
 
 /**
- * One for a process: each wait occupies a thread of libuv's pool (of four), however many descriptors it covers.
+ * One for a process: each wait occupies a thread of libuv's pool (of four), however many descriptors it covers, and keeps the
+ * process alive; without any there is no wait.
  * Callbacks must read their descriptor until it is empty, or they are called again at once.
  */
 export class Poller {
@@ -39,7 +40,7 @@ export class Poller {
   }
 
   async #run(): Promise<void> {
-    while (!this.#closed) {
+    while (!this.#closed && this.#watched.size > 0) {
       const watched = [...this.#watched];
       const entries = Buffer.alloc((watched.length + 1) * entrySize);
       entries.writeInt32LE(this.#wake, 0);
@@ -57,5 +58,6 @@ export class Poller {
         if (woken && this.#watched.get(fd) === onReadable) onReadable();
       });
     }
+    this.#loop = undefined;
   }
 }

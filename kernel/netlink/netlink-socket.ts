@@ -25,6 +25,7 @@ const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
+const NETLINK_DROP_MEMBERSHIP = 2;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
@@ -60,6 +61,13 @@ export interface DumpedMessage {
   readonly body: Extract<NetlinkReply, { kind: 'data' }>['body'];
 }
 
+/** Requests that are sent together: `count` of them from `first` on, the first with the number `base`. */
+interface Batch {
+  readonly first: number;
+  readonly count: number;
+  readonly base: number;
+}
+
 export class NetlinkSocket implements Disposable {
   readonly #fd: number;
   readonly #buffer = Buffer.allocUnsafe(receiveSize);
@@ -89,9 +97,17 @@ export class NetlinkSocket implements Disposable {
       libc.setSocketOption(this.#fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
     this.#resize({ force: SO_RCVBUFFORCE, plain: SO_RCVBUF, size: options.receiveBuffer ?? 4 << 20 });
     this.#resize({ force: SO_SNDBUFFORCE, plain: SO_SNDBUF, size: options.sendBuffer ?? 1 << 20 });
-    for (const group of options.groups ?? []) {
-      libc.setSocketOption(this.#fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
-    }
+    for (const group of options.groups ?? []) this.join(group);
+  }
+
+  /** Joins a multicast group: notifications of it are queued from now on. */
+  join(group: number): void {
+    libc.setSocketOption(this.#fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
+  }
+
+  /** Leaves a multicast group. What is queued stays. */
+  leave(group: number): void {
+    libc.setSocketOption(this.#fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group);
   }
 
   /** Beyond the system's limit only CAP_NET_ADMIN may go; without it the limit has to do. */
@@ -123,46 +139,51 @@ export class NetlinkSocket implements Disposable {
    * success. Only the last of a batch asks for an acknowledgement; the kernel answers every failure unasked.
    */
   execute(requests: readonly NetlinkRequest[]): readonly (KernelError | undefined)[] {
-    const results: (KernelError | undefined)[] = new Array<KernelError | undefined>(requests.length).fill(
-      undefined,
-    );
-    let next = 0;
-    while (next < requests.length) {
-      const first = next;
-      const base = this.#sequence;
-      this.#out.truncate();
-      do {
-        const request = requests[next];
-        if (request === undefined) break;
-        const before = this.#out.length;
-        writeRequest(this.#out, request, { sequence: this.#sequence, flags: 0 });
-        this.#sequence = nextSequence(this.#sequence);
-        next += 1;
-        this.#lastStart = before;
-      } while (next < requests.length && next - first < mostRequests && this.#out.length < largestBatch);
-      this.#acknowledgeLast();
-      this.#sendBatch(requests, { results, first, count: next - first, base });
+    const results = new Array<KernelError | undefined>(requests.length).fill(undefined);
+    for (let first = 0; first < requests.length; ) {
+      const batch = this.#encodeBatch(requests, first);
+      libc.send(this.#fd, this.#out.bytes());
+      this.#takeAnswers(requests, { ...batch, results });
+      first += batch.count;
     }
     return results;
   }
 
-  #lastStart = 0;
-
-  #acknowledgeLast(): void {
-    const flags = this.#out.bytes().readUInt16LE(this.#lastStart + 6);
-    this.#out.patchU16(this.#lastStart + 6, flags | NLM_F_ACK);
+  /**
+   * The same with the send in a thread of the pool, for what the kernel is long about. The requests must go into one batch, and
+   * until the promise settles nothing else may be done with this socket.
+   */
+  async executeInPool(requests: readonly NetlinkRequest[]): Promise<readonly (KernelError | undefined)[]> {
+    const results = new Array<KernelError | undefined>(requests.length).fill(undefined);
+    const batch = this.#encodeBatch(requests, 0);
+    if (batch.count < requests.length)
+      throw new RangeError(`Cannot send ${requests.length} requests at once: ${batch.count} fit`);
+    await libc.sendInPool(this.#fd, this.#out.bytes());
+    this.#takeAnswers(requests, { ...batch, results });
+    return results;
   }
 
-  #sendBatch(
+  /** Writes requests from `first` on, as many as one send takes; the last of them asks for an acknowledgement. */
+  #encodeBatch(requests: readonly NetlinkRequest[], first: number): Batch {
+    const base = this.#sequence;
+    let count = 0;
+    let lastStart = 0;
+    this.#out.truncate();
+    for (;;) {
+      const request = requests[first + count];
+      if (request === undefined || count === mostRequests || this.#out.length >= largestBatch) break;
+      lastStart = this.#out.length;
+      writeRequest(this.#out, request, { sequence: this.takeSequence(), flags: 0 });
+      count += 1;
+    }
+    this.#out.patchU16(lastStart + 6, this.#out.bytes().readUInt16LE(lastStart + 6) | NLM_F_ACK);
+    return { first, count, base };
+  }
+
+  #takeAnswers(
     requests: readonly NetlinkRequest[],
-    batch: {
-      readonly results: (KernelError | undefined)[];
-      readonly first: number;
-      readonly count: number;
-      readonly base: number;
-    },
+    batch: Batch & { readonly results: (KernelError | undefined)[] },
   ): void {
-    libc.send(this.#fd, this.#out.bytes());
     const last = batch.count - 1;
     let lost = false;
     for (;;) {

@@ -7,6 +7,7 @@ import {
   type Link,
   type NextHop,
   netloomRouteProtocol,
+  type PortVlan,
   type Route,
   type RouteObjects,
   type RouteState,
@@ -34,7 +35,7 @@ export const surroundings: readonly RouteStep[] = [
 ];
 
 export const scope: RouteScope = {
-  links: new Set(['flannel.1', 'cni0', 'veth1', 'tun0']),
+  links: new Set(['flannel.1', 'cni0', 'veth1', 'tun0', 'ifb1']),
   addressesOn: new Set(['flannel.1', 'cni0']),
   neighboursOn: new Set(['flannel.1']),
   fdbOn: new Set(['flannel.1']),
@@ -77,8 +78,10 @@ const bridge: Link = {
   mac: mac(0xc0),
   mtu: 1450,
   up: true,
+  promiscuous: false,
   alias: '',
 };
+const mirror: Link = { name: 'ifb1', detail: { kind: 'ifb' }, mac: mac(0xf1), up: true, txQueueLength: 64 };
 const pod: Link = {
   name: 'veth1',
   detail: { kind: 'veth', peer: { name: 'eth1' } },
@@ -242,6 +245,14 @@ export const states: readonly DriverState[] = [
       'route 2001:db8:3::/64 via 2001:db8::3 dev u0 proto 78 mtu 1400',
       'route blackhole 10.1.0.0/16 table 300 proto 78',
       'route unreachable 2001:db8:4::/64 proto 78',
+    ],
+  },
+  {
+    name: 'a bridge that takes in all frames, an IFB device with a queue of its own',
+    desired: routeState({ links: [mirror, { ...bridge, promiscuous: true }] }),
+    shown: [
+      'cni0 address 02:00:00:00:00:c0 mtu 1450 promisc on up type bridge',
+      'ifb1 txqueuelen 64 address 02:00:00:00:00:f1 mtu 1500 up type ifb',
     ],
   },
 ];
@@ -410,6 +421,60 @@ export const disturbances: readonly Disturbance[] = [
       'route 2001:db8:3::/64 via 2001:db8::3 dev u0 proto 78 mtu 1400',
     ],
   },
+  {
+    name: 'promiscuity and the length of a queue are changed by hand',
+    to: 'a bridge that takes in all frames, an IFB device with a queue of its own',
+    steps: [
+      { kind: 'link-set', link: { ...bridge, promiscuous: false }, was: { ...bridge, promiscuous: true } },
+      { kind: 'link-set', link: { ...mirror, txQueueLength: 32 }, was: mirror },
+    ],
+    lost: [
+      'cni0 address 02:00:00:00:00:c0 mtu 1450 promisc on up type bridge',
+      'ifb1 txqueuelen 64 address 02:00:00:00:00:f1 mtu 1500 up type ifb',
+    ],
+    instead: [
+      'cni0 address 02:00:00:00:00:c0 mtu 1450 up type bridge',
+      'ifb1 txqueuelen 32 address 02:00:00:00:00:f1 mtu 1500 up type ifb',
+    ],
+  },
+];
+
+/** A bridge that tells VLANs apart, and a port of it. */
+export const vlanSurroundings: readonly RouteStep[] = [
+  {
+    kind: 'link-add',
+    link: { name: 'cni0', detail: { kind: 'bridge', vlanFiltering: true }, up: true },
+  },
+  { kind: 'link-add', link: { name: 'veth1', detail: { kind: 'veth' }, up: true, master: 'cni0' } },
+];
+
+export interface VlanState {
+  readonly name: string;
+  readonly vlans: readonly PortVlan[];
+}
+
+/** What a port, or the bridge itself, can be a member of: the tests go from each to each. */
+export const vlanStates: readonly VlanState[] = [
+  { name: 'no VLAN', vlans: [] },
+  { name: 'as the kernel begins', vlans: [{ first: 1, last: 1, pvid: true, untagged: true }] },
+  { name: 'one VLAN without tags', vlans: [{ first: 100, last: 100, pvid: true, untagged: true }] },
+  {
+    name: 'a trunk beside the default',
+    vlans: [
+      { first: 1, last: 1, pvid: true, untagged: true },
+      { first: 10, last: 20, pvid: false, untagged: false },
+      { first: 4094, last: 4094, pvid: false, untagged: false },
+    ],
+  },
+  {
+    name: 'one VLAN without tags and a trunk around it, the default kept',
+    vlans: [
+      { first: 1, last: 1, pvid: false, untagged: true },
+      { first: 90, last: 99, pvid: false, untagged: false },
+      { first: 100, last: 100, pvid: true, untagged: true },
+      { first: 101, last: 110, pvid: false, untagged: false },
+    ],
+  },
 ];
 
 export interface RefusalCase {
@@ -486,6 +551,37 @@ export const refusals: readonly RefusalCase[] = [
     error: 'Cannot set bridge port "dev u0 hairpin on": operation not supported on socket (EOPNOTSUPP)',
   },
   {
+    name: 'a VLAN of what is no port of a bridge',
+    step: {
+      kind: 'vlan-set',
+      link: 'u0',
+      vlan: { first: 5, last: 7, pvid: false, untagged: true },
+      self: false,
+    },
+    error: 'Cannot set VLAN "dev u0 vid 5-7 untagged": operation not supported on socket (EOPNOTSUPP)',
+  },
+  {
+    name: 'a VLAN of a link that is not there',
+    step: {
+      kind: 'vlan-set',
+      link: 'nope',
+      vlan: { first: 5, last: 5, pvid: true, untagged: true },
+      self: false,
+    },
+    error:
+      'Cannot set VLAN "dev nope vid 5 pvid untagged": no such device (ENODEV): Cannot find link "nope": no such device (ENODEV)',
+  },
+  {
+    name: 'leaving a VLAN with a link that is not there',
+    step: {
+      kind: 'vlan-delete',
+      link: 'nope',
+      vlan: { first: 5, last: 5, pvid: true, untagged: true },
+      self: false,
+    },
+    error: undefined,
+  },
+  {
     name: 'deleting a link that is not there',
     step: { kind: 'link-delete', link: { name: 'nope', detail: { kind: 'dummy' } } },
     error: undefined,
@@ -542,10 +638,10 @@ export function show(driver: RouteDriver): readonly string[] {
   const links = [...state.links.values()]
     .filter(({ name }) => !surrounding.links.has(name))
     .map((link) => {
-      const { alias, master } = link;
+      const { alias, detail, master, txQueueLength } = link;
       return linkText({
         ...link,
-        txQueueLength: undefined,
+        txQueueLength: detail.kind === 'ifb' ? txQueueLength : undefined,
         alias: alias === '' ? undefined : alias,
         master: master === '' ? undefined : master,
       });

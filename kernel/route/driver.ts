@@ -8,21 +8,27 @@ import { NETLINK_ROUTE, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import type { Netns } from '../netns.ts';
 import { createTun } from './create-tun.ts';
 import { isWantedLink, lateOptions } from './link-changes.ts';
-import type { Link, Route, RouteState } from './objects.ts';
+import type { InterfaceAddress, Link, PortVlan, Route, RouteState } from './objects.ts';
 import { readRouteState } from './read-state.ts';
-import { linkRequest, routeQueryRequest, type StepRequest, stepRequest } from './requests.ts';
+import { dumps, linkRequest, routeQueryRequest, type StepRequest, stepRequest } from './requests.ts';
 import type { LinkIndexes } from './rtnetlink.ts';
 import type { RouteDriver, RouteStep, StepResult } from './step.ts';
 import { explained, isAlreadySo } from './step-outcome.ts';
+import { readAddress } from './wire-address.ts';
 import { readLink, readLinkName } from './wire-link.ts';
 import { readRoute } from './wire-route.ts';
+import { readVlans } from './wire-vlan.ts';
 
 /** A driver that can also be asked for one object. */
 export interface RouteAccess extends RouteDriver {
   /** The link of that name; undefined when there is none. */
   link(name: string): Link | undefined;
+  /** The addresses on the link of that name; none when there is no such link. */
+  addressesOn(name: string): readonly InterfaceAddress[];
   /** The way that packets to the address take now, as `ip route get` says; undefined when there is none. */
   routeTo(address: IpAddress): Route | undefined;
+  /** The VLANs of a bridge port or of a bridge itself; none when it is neither or not there. */
+  portVlans(name: string): readonly PortVlan[];
 }
 
 const noRoute: ReadonlySet<string> = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EACCES', 'EINVAL']);
@@ -53,6 +59,15 @@ class KernelRouteDriver implements RouteAccess {
     return queryLink(this.#socket, name);
   }
 
+  addressesOn(name: string): readonly InterfaceAddress[] {
+    const index = this.link(name)?.index;
+    if (index === undefined) return [];
+    const names = { nameOf: (number: number) => (number === index ? name : undefined) };
+    return ([4, 6] as const).flatMap((family) =>
+      this.#socket.dump(dumps.addresses(family, index), ({ body }) => readAddress(body, names)),
+    );
+  }
+
   routeTo(address: IpAddress): Route | undefined {
     const names = { nameOf: (index: number) => queryName(this.#socket, index) };
     try {
@@ -62,6 +77,12 @@ class KernelRouteDriver implements RouteAccess {
       if (error instanceof KernelError && noRoute.has(error.code)) return undefined;
       throw error;
     }
+  }
+
+  portVlans(name: string): readonly PortVlan[] {
+    // The kernel has no way to ask for one link.
+    const reports = this.#socket.dump(dumps.vlans, ({ body }) => readVlans(body));
+    return reports.find(({ link }) => link === name)?.vlans ?? [];
   }
 
   close(): void {

@@ -3,6 +3,7 @@
 import type { IpAddress } from '../../net/address.ts';
 import { Mac } from '../../net/mac.ts';
 import { Prefix } from '../../net/prefix.ts';
+import { firstVlan, type VlanMembers } from './fake-vlans.ts';
 import {
   addressKey,
   type BridgePort,
@@ -30,6 +31,8 @@ export class FakeTables {
   readonly links = new Map<string, Link>();
   readonly peers = new Map<string, string>();
   readonly ports = new Map<string, BridgePort>();
+  /** Of ports and bridges, by name. */
+  readonly vlans = new Map<string, VlanMembers>();
   readonly addresses = new Map<string, InterfaceAddress>();
   readonly neighbours = new Map<string, Neighbour>();
   readonly fdb = new Map<string, FdbEntry>();
@@ -76,10 +79,12 @@ export class FakeTables {
       up,
       master: link.master ?? '',
       alias: link.alias ?? '',
-      txQueueLength: link.txQueueLength ?? 1000,
+      promiscuous: link.promiscuous ?? false,
+      txQueueLength: link.txQueueLength ?? (link.detail.kind === 'ifb' ? 32 : 1000),
       index,
       running: up,
     });
+    if (link.detail.kind === 'bridge') this.vlans.set(link.name, firstVlan());
     this.#joined(link.name, link.master ?? '');
   }
 
@@ -98,6 +103,8 @@ export class FakeTables {
   #joined(name: string, master: string): void {
     if (master === '') this.ports.delete(name);
     else this.ports.set(name, { link: name, hairpin: false, isolated: false, learning: true });
+    if (master !== '') this.vlans.set(name, firstVlan());
+    else if (this.links.get(name)?.detail.kind !== 'bridge') this.vlans.delete(name);
     for (const [key, row] of this.fdb) if (row.link === name && !row.self) this.fdb.delete(key);
   }
 
@@ -136,6 +143,7 @@ export class FakeTables {
     this.links.delete(name);
     this.peers.delete(name);
     this.ports.delete(name);
+    this.vlans.delete(name);
     deleteWhere(this.addresses, ({ link }) => link === name);
     deleteWhere(this.neighbours, ({ link }) => link === name);
     deleteWhere(this.fdb, ({ link }) => link === name);
@@ -163,6 +171,7 @@ export class FakeTables {
       permanent: true,
       temporary: false,
       deprecated: false,
+      tentative: false,
     });
     this.#put(localRoute(address.link, prefix.address));
     if (this.links.get(address.link)?.up === true) this.#addConnected(address);
@@ -251,6 +260,7 @@ function isConnected(route: Route, where: { readonly link: string; readonly netw
 
 function filledIn(detail: LinkDetail): LinkDetail {
   if (detail.kind === 'veth') return { kind: 'veth' };
+  if (detail.kind === 'bridge') return { ...detail, vlanFiltering: detail.vlanFiltering ?? false };
   return detail.kind === 'vxlan' ? { ...detail, gbp: detail.gbp ?? false } : detail;
 }
 

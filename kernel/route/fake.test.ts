@@ -2,10 +2,20 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { IpAddress } from '../../net/address.ts';
 import { Prefix } from '../../net/prefix.ts';
-import { disturbances, refusals, scope, show, states, surroundings } from './driver-cases.ts';
+import {
+  disturbances,
+  refusals,
+  scope,
+  show,
+  states,
+  surroundings,
+  vlanStates,
+  vlanSurroundings,
+} from './driver-cases.ts';
 import { createFakeRouteDriver, type FakeRouteDriver } from './fake.ts';
 import { routeState } from './objects.ts';
 import { planRoute } from './plan.ts';
+import { planVlans } from './plan-vlans.ts';
 import type { RouteDriver } from './step.ts';
 import { routeStepText } from './text.ts';
 
@@ -60,6 +70,23 @@ describe('the fake kernel', () => {
   test.each(refusals)('answers to $name', ({ step, error }) => {
     const [result] = prepared().apply([step]);
     expect(result?.error?.message).toBe(error);
+  });
+
+  test.each(vlanStates)('VLANs of a port and of a bridge, from any to $name', ({ vlans: wanted }) => {
+    for (const { vlans: before } of vlanStates) {
+      const driver = prepared();
+      expect(failures(driver.apply(vlanSurroundings))).toEqual([]);
+      for (const place of [
+        { link: 'veth1', self: false },
+        { link: 'cni0', self: true },
+      ]) {
+        expect(driver.portVlans(place.link)).toEqual(vlanStates[1]?.vlans);
+        driver.apply(planVlans(before, driver.portVlans(place.link), place));
+        expect(failures(driver.apply(planVlans(wanted, before, place)))).toEqual([]);
+        expect(driver.portVlans(place.link)).toEqual(wanted);
+      }
+    }
+    expect(prepared().portVlans('u0')).toEqual([]);
   });
 
   test('names a kind of link that the kernel does not have', () => {

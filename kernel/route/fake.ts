@@ -7,20 +7,24 @@ import type { RouteAccess } from './driver.ts';
 import { Refusal } from './fake-refusal.ts';
 import { deleteRoute, referredLink, setRoute, wayTo } from './fake-routes.ts';
 import { FakeTables } from './fake-tables.ts';
+import { joinVlans, leaveVlans, type VlanMembers } from './fake-vlans.ts';
 import { isWantedLink, linkChanges } from './link-changes.ts';
 import {
   addressKey,
   type FdbEntry,
   fdbKey,
+  type InterfaceAddress,
   type Link,
   neighbourKey,
+  type PortVlan,
   type Route,
   type RouteState,
   routeState,
   ruleKey,
 } from './objects.ts';
+import { ranges } from './plan-vlans.ts';
 import { stepRequest } from './requests.ts';
-import type { RouteStep, StepResult } from './step.ts';
+import type { RouteStep, StepResult, VlanChange } from './step.ts';
 import { explained, isAlreadySo } from './step-outcome.ts';
 
 export interface FakeRouteDriver extends RouteAccess {
@@ -73,8 +77,16 @@ class FakeKernel implements FakeRouteDriver {
     return this.#tables.links.get(name);
   }
 
+  addressesOn(name: string): readonly InterfaceAddress[] {
+    return [...this.#tables.addresses.values()].filter(({ link }) => link === name);
+  }
+
   routeTo(address: IpAddress): Route | undefined {
     return wayTo(this.#tables, address);
+  }
+
+  portVlans(name: string): readonly PortVlan[] {
+    return ranges(this.#tables.vlans.get(name) ?? []);
   }
 
   fail(picks: (step: RouteStep) => boolean, code: keyof typeof errno = 'EIO'): () => void {
@@ -137,6 +149,8 @@ class FakeKernel implements FakeRouteDriver {
       const { hairpin = options.hairpin, isolated = options.isolated, learning = options.learning } = port;
       this.#tables.ports.set(port.link, { link: port.link, hairpin, isolated, learning });
     },
+    'vlan-set': (change) => joinVlans(this.#vlanMembers(change), change.vlan),
+    'vlan-delete': (change) => leaveVlans(this.#vlanMembers(change), change.vlan),
     'address-add': ({ address }) => {
       this.#referred(address.link);
       if (this.#tables.addresses.has(addressKey(address))) throw new Refusal(errno.EEXIST);
@@ -174,6 +188,16 @@ class FakeKernel implements FakeRouteDriver {
       if (!this.#tables.rules.delete(ruleKey(rule))) throw new Refusal(errno.ENOENT);
     },
   };
+
+  #vlanMembers({ link, vlan, self }: VlanChange): VlanMembers {
+    const { name, detail } = this.#referred(link);
+    const { first, last, pvid } = vlan;
+    if (first < 1 || last > 4094 || first > last || (pvid && first < last)) throw new Refusal(errno.EINVAL);
+    const takes = self ? detail.kind === 'bridge' : this.#tables.ports.has(name);
+    const members = this.#tables.vlans.get(name);
+    if (!takes || members === undefined) throw new Refusal(errno.EOPNOTSUPP);
+    return members;
+  }
 
   #bridge(name: string): Link {
     const bridge = this.#referred(name);

@@ -202,6 +202,8 @@ export class RouteMirror implements Disposable {
   #takeFdb(change: Extract<RouteChange, { kind: 'fdb' }>): void {
     const { object: entry, op } = change;
     const { self } = entry;
+    // Older kernels (6.1) tell of a row twice: as the device does, and once more without the remote (rtnl_fdb_notify).
+    if (op === 'new' && self && entry.remote === undefined && this.#isVxlan(entry.link)) return;
     const key = fdbKey(entry);
     if (hasOneRow(entry)) {
       const row = rowKey(entry);
@@ -213,6 +215,10 @@ export class RouteMirror implements Disposable {
     }
     put(this.#fdb, key, change);
     if (op === 'delete' && !self) this.#forgetPortRow(entry);
+  }
+
+  #isVxlan(link: string): boolean {
+    return this.#links.get(link)?.detail.kind === 'vxlan';
   }
 
   /** When a port leaves, the kernel says that its rows are deleted from the bridge, not from which port. */

@@ -1,5 +1,6 @@
 // The objects of rtnetlink as values: what is (read from the kernel) and what should be have the same types. Objects name
-// links, never indexes: an index is the driver's business. An absent optional field means "as the kernel likes".
+// links, never indexes: an index is the driver's business. An absent optional field means "as the kernel likes". Past 300 lines: one
+// vocabulary.
 import type { IpAddress } from '../../net/address.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { Prefix } from '../../net/prefix.ts';
@@ -18,6 +19,8 @@ export interface VethDetail {
 
 export interface BridgeDetail {
   readonly kind: 'bridge';
+  /** Whether frames are told apart by VLAN; may change while the bridge lives. What ports are members of: PortVlan. */
+  readonly vlanFiltering?: boolean | undefined;
 }
 
 export interface VxlanDetail {
@@ -81,6 +84,8 @@ export interface Link {
   readonly mtu?: number | undefined;
   /** Administratively up (IFF_UP). */
   readonly up?: boolean | undefined;
+  /** It takes in frames for any MAC, because somebody asked for that (IFF_PROMISC); not what bridges and sniffers switch on. */
+  readonly promiscuous?: boolean | undefined;
   /** Name of the bridge it is a port of; "" for none. */
   readonly master?: string | undefined;
   /** Free text on the link (IFLA_IFALIAS), at most 255 bytes. */
@@ -102,6 +107,20 @@ export interface BridgePort {
   readonly learning?: boolean | undefined;
 }
 
+/**
+ * A range of VLANs that a port of a bridge, or the bridge itself, is a member of. Not in RouteState: it is read only when asked for
+ * (RouteAccess.portVlans).
+ */
+export interface PortVlan {
+  /** 1 to 4094. */
+  readonly first: number;
+  readonly last: number;
+  /** Frames without a tag belong to it; only one VLAN of a port. */
+  readonly pvid: boolean;
+  /** Its frames leave without a tag. */
+  readonly untagged: boolean;
+}
+
 export type Scope = 'global' | 'site' | 'link' | 'host' | 'nowhere';
 
 export interface InterfaceAddress {
@@ -117,6 +136,8 @@ export interface InterfaceAddress {
   /** Read only. IFA_F_TEMPORARY (privacy) or IFA_F_DEPRECATED. */
   readonly temporary?: boolean | undefined;
   readonly deprecated?: boolean | undefined;
+  /** Read only. IPv6: duplicate address detection goes on (IFA_F_TENTATIVE) or found one (IFA_F_DADFAILED). */
+  readonly tentative?: boolean | undefined;
 }
 
 export interface NextHop {
@@ -149,6 +170,7 @@ export interface Route {
   /** Who put it there (rtm_protocol): 2 kernel, 3 boot, 4 static, 78 Netloom. */
   readonly protocol: number;
   readonly type: RouteType;
+  /** Of IPv4; IPv6 has none, and does not heed a wanted one. */
   readonly scope?: Scope | undefined;
   readonly hops: readonly NextHop[];
   /** Preferred source address. */

@@ -9,14 +9,17 @@ export interface RoutePlan {
   readonly delete: readonly RouteStep[];
 }
 
-/** The hops are compared on their own; what a wanted route leaves open the kernel fills in. */
-const hops: ReadonlySet<string> = new Set(['hops']);
+/** The hops are compared on their own; what a wanted route leaves open the kernel fills in. IPv6 knows no scopes. */
+const notCompared: Readonly<Record<4 | 6, ReadonlySet<string>>> = {
+  4: new Set(['hops']),
+  6: new Set(['hops', 'scope']),
+};
 const weight: ReadonlySet<string> = new Set(['weight']);
 
 /** True when `actual` is the route that is wanted: hops of a multipath route in any order. */
 export function isSameRoute(wanted: Route, actual: Route): boolean {
   if (wanted.hops.length !== actual.hops.length) return false;
-  if (!satisfies(wanted, actual, { ignore: hops })) return false;
+  if (!satisfies(wanted, actual, { ignore: notCompared[wanted.destination.family] })) return false;
   const [only] = wanted.hops;
   if (wanted.hops.length === 1) return satisfies(only, actual.hops[0], { ignore: weight });
   const open = [...actual.hops];

@@ -190,6 +190,13 @@ describe('routes', () => {
     );
   });
 
+  test('a scope counts for IPv4 only', () => {
+    const wanted = { ...route('192.0.2.2'), scope: 'link' } as const;
+    expect(planned([wanted], [{ ...wanted, scope: 'global' }])).toHaveLength(1);
+    const six = { ...wanted, destination: prefix('2001:db8::/64'), hops: [{ link: 'eth0' }] };
+    expect(planned([six], [{ ...six, scope: undefined }])).toEqual([]);
+  });
+
   test('hops of a multipath route count in any order', () => {
     const many = (...gateways: readonly string[]): Route => ({
       ...route('192.0.2.2'),

@@ -8,6 +8,7 @@ import {
   NLM_F_EXCL,
   NLM_F_REPLACE,
 } from '../netlink/message.ts';
+import { linkChanges } from './link-changes.ts';
 import { hasOneRow } from './plan.ts';
 import {
   type LinkIndexes,
@@ -29,15 +30,33 @@ import {
   RTM_SETLINK,
 } from './rtnetlink.ts';
 import type { RouteStep } from './step.ts';
-import { addressText, fdbText, linkText, neighbourText, portText, routeText, ruleText } from './text.ts';
+import {
+  addressText,
+  fdbText,
+  linkText,
+  neighbourText,
+  portText,
+  routeText,
+  ruleText,
+  vlanText,
+} from './text.ts';
 import { writeAddress, writeAddressDump } from './wire-address.ts';
-import { writeLinkAdd, writeLinkDump, writeLinkQuery, writeLinkSet, writePort } from './wire-link.ts';
+import {
+  writeGroupDelete,
+  writeLinkAdd,
+  writeLinkDump,
+  writeLinkGroup,
+  writeLinkQuery,
+  writeLinkSet,
+  writePort,
+} from './wire-link.ts';
 import { writeFdbEntry, writeNeighbour, writeNeighbourDump } from './wire-neighbour.ts';
 import { writeRoute, writeRouteDelete, writeRouteDump, writeRouteQuery } from './wire-route.ts';
 import { writeRule, writeRuleDump } from './wire-rule.ts';
+import { writeVlan, writeVlanDump } from './wire-vlan.ts';
 
 interface Encoding<S> {
-  readonly type: number;
+  readonly type: number | ((step: S) => number);
   readonly flags: number | ((step: S) => number);
   readonly operation: string;
   /** Only asked for when the kernel refuses. */
@@ -60,7 +79,8 @@ const encodings: Encodings = {
     write: (out, { link }, links) => writeLinkAdd(out, link, links),
   },
   'link-set': {
-    type: RTM_SETLINK,
+    // Only RTM_NEWLINK takes what belongs to a kind of link.
+    type: ({ link, was }) => (linkChanges(link, was).detail === undefined ? RTM_SETLINK : RTM_NEWLINK),
     flags: 0,
     operation: 'set link',
     object: ({ link }) => linkText(link),
@@ -79,6 +99,20 @@ const encodings: Encodings = {
     operation: 'set bridge port',
     object: ({ port }) => portText(port),
     write: (out, { port }) => writePort(out, port),
+  },
+  'vlan-set': {
+    type: RTM_SETLINK,
+    flags: 0,
+    operation: 'set VLAN',
+    object: vlanText,
+    write: writeVlan,
+  },
+  'vlan-delete': {
+    type: RTM_DELLINK,
+    flags: 0,
+    operation: 'delete VLAN',
+    object: vlanText,
+    write: writeVlan,
   },
   'address-add': {
     type: RTM_NEWADDR,
@@ -172,14 +206,18 @@ function bound<K extends RouteStep['kind']>(kind: K, step: RouteStep): StepReque
   const encoding: Encoding<StepOf<K>> = encodings[kind];
   const own = step as StepOf<K>;
   return {
-    type: encoding.type,
-    flags: typeof encoding.flags === 'number' ? encoding.flags : encoding.flags(own),
+    type: numberFor(encoding.type, own),
+    flags: numberFor(encoding.flags, own),
     operation: encoding.operation,
     get object() {
       return encoding.object(own);
     },
     write: (out, links) => encoding.write(out, own, links),
   };
+}
+
+function numberFor<S>(number: number | ((step: S) => number), step: S): number {
+  return typeof number === 'number' ? number : number(step);
 }
 
 /** Asks for one link. */
@@ -191,6 +229,29 @@ export function linkRequest(link: { readonly name: string } | { readonly index: 
     operation: 'find link',
     object: 'name' in link ? link.name : `number ${link.index}`,
   };
+}
+
+interface NumberedLink {
+  readonly name: string;
+  readonly index: number;
+}
+
+/** Deletes the link of that number; the name is for errors. */
+export function linkDeleteRequest({ name: object, index }: NumberedLink): NetlinkRequest {
+  const body = (out: ByteWriter): void => writeLinkQuery(out, { index });
+  return { type: RTM_DELLINK, flags: 0, body, operation: 'delete link', object };
+}
+
+/** Puts the link of that number into a group, to be deleted with it. */
+export function groupSetRequest({ name: object, index }: NumberedLink, group: number): NetlinkRequest {
+  const body = (out: ByteWriter): void => writeLinkGroup(out, { index, group });
+  return { type: RTM_SETLINK, flags: 0, body, operation: 'delete link', object };
+}
+
+/** Deletes all links of a group. */
+export function groupDeleteRequest(group: number): NetlinkRequest {
+  const body = (out: ByteWriter): void => writeGroupDelete(out, group);
+  return { type: RTM_DELLINK, flags: 0, body, operation: 'delete links', object: `group ${group}` };
 }
 
 /** Asks for the way to an address. */
@@ -211,8 +272,9 @@ function dump(type: number, object: string, body: (out: ByteWriter) => void): Ne
 /** Requests that dump a table of the kernel each. */
 export const dumps = {
   links: dump(RTM_GETLINK, 'links', writeLinkDump),
-  addresses: (family: 4 | 6) =>
-    dump(RTM_GETADDR, `IPv${family} addresses`, (out) => writeAddressDump(out, family)),
+  vlans: dump(RTM_GETLINK, 'VLANs of bridge ports', writeVlanDump),
+  addresses: (family: 4 | 6, index?: number) =>
+    dump(RTM_GETADDR, `IPv${family} addresses`, (out) => writeAddressDump(out, family, index)),
   routes: (family: 4 | 6) => dump(RTM_GETROUTE, `IPv${family} routes`, (out) => writeRouteDump(out, family)),
   neighbours: (family: 4 | 6) =>
     dump(RTM_GETNEIGH, `IPv${family} neighbours`, (out) => writeNeighbourDump(out, family)),

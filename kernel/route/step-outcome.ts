@@ -41,7 +41,9 @@ export function explained(step: RouteStep, error: unknown): Error {
 
 function advice(step: RouteStep, error: KernelError): string | undefined {
   if (isNotPermitted(error)) return 'the capability CAP_NET_ADMIN is needed';
-  if (step.kind === 'link-add' && isNotSupported(error))
-    return `this kernel has no ${kernelKind(step.link.detail)}`;
-  return undefined;
+  if ((step.kind !== 'link-add' && step.kind !== 'link-set') || !isNotSupported(error)) return undefined;
+  const { detail } = step.link;
+  if (detail.kind === 'bridge' && detail.vlanFiltering === true)
+    return 'this kernel has no bridge with VLAN filtering';
+  return step.kind === 'link-add' ? `this kernel has no ${kernelKind(detail)}` : undefined;
 }

@@ -5,6 +5,7 @@ import type {
   InterfaceAddress,
   Link,
   Neighbour,
+  PortVlan,
   Route,
   RouteState,
   Rule,
@@ -16,6 +17,8 @@ export type RouteStep =
   | { readonly kind: 'link-set'; readonly link: Link; readonly was: Link }
   | { readonly kind: 'link-delete'; readonly link: Link }
   | { readonly kind: 'port-set'; readonly port: BridgePort }
+  | ({ readonly kind: 'vlan-set' } & VlanChange)
+  | ({ readonly kind: 'vlan-delete' } & VlanChange)
   | { readonly kind: 'address-add'; readonly address: InterfaceAddress }
   | { readonly kind: 'address-delete'; readonly address: InterfaceAddress }
   | { readonly kind: 'neighbour-set'; readonly neighbour: Neighbour }
@@ -26,6 +29,14 @@ export type RouteStep =
   | { readonly kind: 'route-delete'; readonly route: Route }
   | { readonly kind: 'rule-add'; readonly rule: Rule }
   | { readonly kind: 'rule-delete'; readonly rule: Rule };
+
+/** VLANs that a port of a bridge joins or leaves. */
+export interface VlanChange {
+  readonly link: string;
+  readonly vlan: PortVlan;
+  /** The link is the bridge itself: a member of the VLANs in which the node can be reached. */
+  readonly self: boolean;
+}
 
 /** What Netloom owns in a namespace: a plan deletes only what lies inside. */
 export interface RouteScope {

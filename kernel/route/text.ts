@@ -12,7 +12,7 @@ import type {
   Route,
   Rule,
 } from './objects.ts';
-import type { RouteStep } from './step.ts';
+import type { RouteStep, VlanChange } from './step.ts';
 
 const mainTable = 254;
 
@@ -47,7 +47,12 @@ function toggle(name: string, value: boolean | undefined): string | undefined {
 
 /** "flannel.1 mtu 1450 up type vxlan id 1 ..." */
 export function linkText(link: Link): string {
-  return words(link.name, linkOptions(link), `type ${detailText(link.detail)}`);
+  return words(link.name, linkOptions(atCreation(link)), `type ${detailText(link.detail)}`);
+}
+
+/** Off is how a link begins: it needs no word. */
+function atCreation(link: Link): Link {
+  return { ...link, promiscuous: link.promiscuous === true ? true : undefined };
 }
 
 function linkOptions(link: Partial<Link>): string {
@@ -57,6 +62,7 @@ function linkOptions(link: Partial<Link>): string {
     option('mtu', link.mtu),
     link.master === undefined ? undefined : link.master === '' ? 'nomaster' : `master ${link.master}`,
     link.alias === undefined ? undefined : `alias ${JSON.stringify(link.alias)}`,
+    toggle('promisc', link.promiscuous),
     link.up === undefined ? undefined : link.up ? 'up' : 'down',
   );
 }
@@ -76,9 +82,10 @@ function detailText(detail: LinkDetail): string {
       );
     case 'ipip':
       return words('ipip', option('local', detail.local), option('remote', detail.remote));
+    case 'bridge':
+      return words('bridge', detail.vlanFiltering === true && 'vlan_filtering 1');
     case 'other':
       return detail.type === '' ? 'physical' : detail.type;
-    case 'bridge':
     case 'tun':
     case 'ifb':
     case 'dummy':
@@ -108,6 +115,17 @@ export function portText(port: BridgePort): string {
     toggle('hairpin', port.hairpin),
     toggle('isolated', port.isolated),
     toggle('learning', port.learning),
+  );
+}
+
+/** "dev veth0 vid 10-12 untagged" */
+export function vlanText({ link, vlan, self }: VlanChange): string {
+  const { first, last, pvid, untagged } = vlan;
+  return words(
+    `dev ${link} vid ${first === last ? first : `${first}-${last}`}`,
+    pvid && 'pvid',
+    untagged && 'untagged',
+    self && 'self',
   );
 }
 
@@ -208,8 +226,18 @@ function addText(link: Link): string {
   const add = isTun
     ? `ip tuntap add dev ${name} mode tun`
     : `ip link add ${linkText({ ...link, alias: undefined })}`;
-  const late = linkOptions(isTun ? link : { alias: alias === '' ? undefined : alias });
+  const late = linkOptions(isTun ? atCreation(link) : { alias: alias === '' ? undefined : alias });
   return late === '' ? add : `${add} && ip link set ${name} ${late}`;
+}
+
+function setText({ name }: Link, changes: Partial<Link>): string {
+  const { detail } = changes;
+  const filtering = detail?.kind === 'bridge' ? detail.vlanFiltering : undefined;
+  return words(
+    `ip link set ${name}`,
+    linkOptions(changes),
+    filtering !== undefined && `type bridge vlan_filtering ${filtering ? 1 : 0}`,
+  );
 }
 
 /** The step as one command of `ip` or `bridge` that does the same. */
@@ -218,11 +246,15 @@ export function routeStepText(step: RouteStep): string {
     case 'link-add':
       return addText(step.link);
     case 'link-set':
-      return words('ip link set', step.link.name, linkOptions(linkChanges(step.link, step.was)));
+      return setText(step.link, linkChanges(step.link, step.was));
     case 'link-delete':
       return `ip link delete ${step.link.name}`;
     case 'port-set':
       return `bridge link set ${portText(step.port)}`;
+    case 'vlan-set':
+      return `bridge vlan add ${vlanText(step)}`;
+    case 'vlan-delete':
+      return `bridge vlan delete ${vlanText(step)}`;
     case 'address-add':
       return `${ip(step.address.prefix.family)} address add ${addressText(step.address)}`;
     case 'address-delete':

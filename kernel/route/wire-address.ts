@@ -17,7 +17,9 @@ import {
 
 const IFA_F_TEMPORARY = 0x01;
 const IFA_F_NODAD = 0x02;
+const IFA_F_DADFAILED = 0x08;
 const IFA_F_DEPRECATED = 0x20;
+const IFA_F_TENTATIVE = 0x40;
 const IFA_F_PERMANENT = 0x80;
 
 /** RT_SCOPE_* of linux/rtnetlink.h; routes use the same. */
@@ -56,9 +58,9 @@ export function writeAddress(out: ByteWriter, address: InterfaceAddress, links: 
   });
 }
 
-/** Body of RTM_GETADDR that dumps a family. */
-export function writeAddressDump(out: ByteWriter, family: 4 | 6): void {
-  const header = { family: familyNumber(family), prefixLength: 0, flags: 0, scope: 0, index: 0 };
+/** Body of RTM_GETADDR that dumps a family, or only what of it is on the link of that number. */
+export function writeAddressDump(out: ByteWriter, family: 4 | 6, index = 0): void {
+  const header = { family: familyNumber(family), prefixLength: 0, flags: 0, scope: 0, index };
   addressMessage.write(out, { header, attributes: {} });
 }
 
@@ -82,5 +84,6 @@ export function readAddress(input: ByteReader, names: LinkNames): InterfaceAddre
     // The same bit says "secondary" of an IPv4 address.
     temporary: family === 6 && (flags & IFA_F_TEMPORARY) !== 0,
     deprecated: (flags & IFA_F_DEPRECATED) !== 0,
+    tentative: (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) !== 0,
   };
 }

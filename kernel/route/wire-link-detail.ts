@@ -9,7 +9,7 @@ import {
   type TableValue,
 } from '../netlink/attribute-table.ts';
 import { be16, bool8, bytes, flag, ipAddress, struct, text, u8, u32 } from '../netlink/codec.ts';
-import type { BridgePort, IpipDetail, LinkDetail, VethDetail, VxlanDetail } from './objects.ts';
+import type { BridgeDetail, BridgePort, IpipDetail, LinkDetail, VethDetail, VxlanDetail } from './objects.ts';
 import { ifinfomsg, type LinkIndexes, type LinkNames, messageOf } from './rtnetlink.ts';
 
 const portTable = {
@@ -42,6 +42,7 @@ const vxlanTable = {
   IFLA_VXLAN_LOCAL6: at(17, ipAddress),
   IFLA_VXLAN_GBP: at(23, flag),
 };
+const bridgeTable = { IFLA_BR_VLAN_FILTERING: at(7, bool8) };
 const tunTable = { IFLA_TUN_TYPE: at(3, u8), IFLA_TUN_PERSIST: at(6, bool8) };
 const ipipTable = { IFLA_IPTUN_LOCAL: at(2, ipAddress), IFLA_IPTUN_REMOTE: at(3, ipAddress) };
 
@@ -52,6 +53,7 @@ export const linkInfo = attributeTable({
     sibling: 'IFLA_INFO_KIND',
     codecs: {
       veth: attributeTable(vethTable),
+      bridge: attributeTable(bridgeTable),
       vxlan: attributeTable(vxlanTable),
       tun: attributeTable(tunTable),
       ipip: attributeTable(ipipTable),
@@ -80,6 +82,9 @@ export function encodeDetail(detail: LinkDetail, links: LinkIndexes): LinkInfo {
       return detail.peer === undefined
         ? { IFLA_INFO_KIND }
         : { IFLA_INFO_KIND, IFLA_INFO_DATA: encodePeer(detail.peer) };
+    case 'bridge':
+      // Off at creation; a kernel without VLAN filtering refuses to be told so.
+      return detail.vlanFiltering === true ? encodeBridge(detail) : { IFLA_INFO_KIND };
     case 'vxlan':
       return { IFLA_INFO_KIND, IFLA_INFO_DATA: encodeVxlan(detail, links) };
     case 'ipip':
@@ -90,6 +95,11 @@ export function encodeDetail(detail: LinkDetail, links: LinkIndexes): LinkInfo {
     default:
       return { IFLA_INFO_KIND };
   }
+}
+
+/** The options of a bridge, at creation or later. */
+export function encodeBridge({ kind, vlanFiltering }: BridgeDetail): LinkInfo {
+  return { IFLA_INFO_KIND: kind, IFLA_INFO_DATA: { IFLA_BR_VLAN_FILTERING: vlanFiltering } };
 }
 
 /** The peer must not be up at creation: the kernel opens it before its other end is ready (ENOTCONN). */
@@ -137,8 +147,12 @@ export function decodeDetail(
     }
     case 'ipip':
       return decodeIpip((data ?? {}) as AttributesOf<typeof ipipTable>);
-    case 'veth':
     case 'bridge':
+      return {
+        kind,
+        vlanFiltering: (data as AttributesOf<typeof bridgeTable> | undefined)?.IFLA_BR_VLAN_FILTERING,
+      };
+    case 'veth':
     case 'ifb':
     case 'dummy':
     case 'wireguard':

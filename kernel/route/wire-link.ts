@@ -11,6 +11,7 @@ import {
   bridgePortAttributes,
   decodeDetail,
   decodePort,
+  encodeBridge,
   encodeDetail,
   encodePort,
   linkInfo,
@@ -18,6 +19,7 @@ import {
 
 const IFF_UP = 0x1;
 const IFF_RUNNING = 0x40;
+const IFF_PROMISC = 0x100;
 /** No statistics in a dump: they are most of a link's message. */
 const RTEXT_FILTER_SKIP_STATS = 8;
 
@@ -35,6 +37,7 @@ export const linkMessage = messageOf(
     IFLA_OPERSTATE: at(16, u8),
     IFLA_LINKINFO: nest(18, linkInfo),
     IFLA_IFALIAS: at(20, bareText),
+    IFLA_GROUP: at(27, u32),
     IFLA_EXT_MASK: at(29, u32),
     IFLA_LINK_NETNSID: at(37, u32),
   }),
@@ -52,9 +55,12 @@ const portMessage = messageOf(
 
 /** Body of RTM_NEWLINK that makes a link, but for its late options (link-changes.ts). Throws KernelError when its master or underlay is not there. */
 export function writeLinkAdd(out: ByteWriter, link: Link, links: LinkIndexes): void {
-  const up = link.up === true ? IFF_UP : 0;
+  const { up, promiscuous } = link;
   linkMessage.write(out, {
-    header: { ...noHeader, flags: up, change: up },
+    header: {
+      ...noHeader,
+      ...flagsOf({ up: up === true || undefined, promiscuous: promiscuous === true || undefined }),
+    },
     attributes: {
       IFLA_ADDRESS: link.mac?.bytes,
       IFLA_IFNAME: link.name,
@@ -66,21 +72,32 @@ export function writeLinkAdd(out: ByteWriter, link: Link, links: LinkIndexes): v
   });
 }
 
-/** Body of RTM_SETLINK: only what `link` wants otherwise than `was`. */
+/** ifi_flags, and in ifi_change those of them that count. */
+function flagsOf({ up, promiscuous }: Partial<Link>): { readonly flags: number; readonly change: number } {
+  const bits = (wanted: boolean | undefined, flag: number) => (wanted === true ? flag : 0);
+  return {
+    flags: bits(up, IFF_UP) | bits(promiscuous, IFF_PROMISC),
+    change: bits(up !== undefined, IFF_UP) | bits(promiscuous !== undefined, IFF_PROMISC),
+  };
+}
+
+/** Body of RTM_SETLINK, or of RTM_NEWLINK if the detail changes: only what `link` wants otherwise than `was`. */
 export function writeLinkSet(
   out: ByteWriter,
   link: Link,
   options: { readonly was: Partial<Link>; readonly links: LinkIndexes },
 ): void {
-  const { up, mac, mtu, master, txQueueLength, alias } = linkChanges(link, options.was);
+  const changes = linkChanges(link, options.was);
+  const { mac, mtu, master, txQueueLength, alias, detail } = changes;
   linkMessage.write(out, {
-    header: { ...noHeader, flags: up === true ? IFF_UP : 0, change: up === undefined ? 0 : IFF_UP },
+    header: { ...noHeader, ...flagsOf(changes) },
     attributes: {
       IFLA_ADDRESS: mac?.bytes,
       IFLA_IFNAME: link.name,
       IFLA_MTU: mtu,
       IFLA_MASTER: masterIndex(master, options.links),
       IFLA_TXQLEN: txQueueLength,
+      IFLA_LINKINFO: detail?.kind === 'bridge' ? encodeBridge(detail) : undefined,
       IFLA_IFALIAS: alias,
     },
   });
@@ -99,6 +116,21 @@ export function writeLinkQuery(
 ): void {
   if ('name' in link) linkMessage.write(out, { header: noHeader, attributes: { IFLA_IFNAME: link.name } });
   else linkMessage.write(out, { header: { ...noHeader, index: link.index }, attributes: {} });
+}
+
+/** Body of RTM_SETLINK that puts a link into a group. */
+export function writeLinkGroup(
+  out: ByteWriter,
+  link: { readonly index: number; readonly group: number },
+): void {
+  const { index, group } = link;
+  linkMessage.write(out, { header: { ...noHeader, index }, attributes: { IFLA_GROUP: group } });
+}
+
+/** Body of RTM_DELLINK of all links of a group. Every link is of group 0 unless somebody said otherwise: that one throws RangeError. */
+export function writeGroupDelete(out: ByteWriter, group: number): void {
+  if (group === 0) throw new RangeError('Cannot delete the links of group 0: that is nearly all of them');
+  linkMessage.write(out, { header: noHeader, attributes: { IFLA_GROUP: group } });
 }
 
 /** Body of RTM_GETLINK that dumps all links. */
@@ -139,6 +171,7 @@ export function readLink(input: ByteReader, names: LinkNames): LinkReport {
     mac: mac?.length === 6 ? Mac.fromBytes(mac) : undefined,
     mtu: attributes.IFLA_MTU,
     up,
+    promiscuous: (header.flags & IFF_PROMISC) !== 0,
     master: master === 0 ? '' : (names.nameOf(master) ?? ''),
     alias: attributes.IFLA_IFALIAS ?? '',
     txQueueLength: attributes.IFLA_TXQLEN,
@@ -157,6 +190,15 @@ export function readLinkName(
   return attributes.IFLA_IFNAME === undefined
     ? undefined
     : { index: header.index, name: attributes.IFLA_IFNAME };
+}
+
+/** The same and the group: what a deletion needs. */
+export function readLinkGroup(
+  input: ByteReader,
+): { readonly index: number; readonly name: string; readonly group: number } | undefined {
+  const { header, attributes } = linkMessage.read(input);
+  const { IFLA_IFNAME: name, IFLA_GROUP: group = 0 } = attributes;
+  return name === undefined ? undefined : { index: header.index, name, group };
 }
 
 /** Reads the body of a message of family AF_BRIDGE: a port's options, or undefined for the bridge itself. */

@@ -46,6 +46,7 @@ import {
 import { readNeighbour, writeFdbEntry, writeNeighbour } from './wire-neighbour.ts';
 import { readRoute, writeRoute, writeRouteDelete, writeRouteQuery } from './wire-route.ts';
 import { readRule, writeRule } from './wire-rule.ts';
+import { readVlans, writeVlan, writeVlanDump } from './wire-vlan.ts';
 
 const known = ['lo', 'eth0', 'cni0', 'flannel.1', 'veth1'];
 const links = {
@@ -83,6 +84,7 @@ const link: fc.Arbitrary<Link> = fc.record({
   mac,
   mtu: u32,
   up: fc.boolean(),
+  promiscuous: fc.boolean(),
   master: fc.constantFrom('', 'cni0'),
   txQueueLength: u32,
   detail: fc.oneof(
@@ -316,8 +318,92 @@ describe('the bytes', () => {
       bytes: encoded((out) => writeRouteQuery(out, IpAddress.parse('192.0.2.9'))),
       golden: '02200000 00000000 00000000 08000100 c0000209',
     },
+    {
+      what: 'a bridge that begins to filter by VLAN: the option of its kind alone',
+      bytes: encoded((out) =>
+        writeLinkSet(
+          out,
+          { name: 'cni0', detail: { kind: 'bridge', vlanFiltering: true } },
+          { was: { name: 'cni0', detail: { kind: 'bridge', vlanFiltering: false } }, links },
+        ),
+      ),
+      golden: `00000000 00000000 00000000 00000000 09000300 636e693000 000000
+        1c001280 0b000100 62726964676500 00 0c000280 05000700 01 000000`,
+    },
+    {
+      what: 'promiscuity: a flag of its own beside that of being up',
+      bytes: encoded((out) =>
+        writeLinkSet(out, { ...vtep, name: 'lo', promiscuous: true }, { was: vtep, links }),
+      ),
+      golden: '00000000 00000000 00010000 00010000 07000300 6c6f00 00',
+    },
+    {
+      what: 'a VLAN of the bridge itself',
+      bytes: encoded((out) =>
+        writeVlan(
+          out,
+          { link: 'cni0', vlan: { first: 100, last: 100, pvid: true, untagged: true }, self: true },
+          links,
+        ),
+      ),
+      golden: '07000000 03000000 00000000 00000000 14001a80 06000000 02000000 08000200 06006400',
+    },
+    {
+      what: 'a range of VLANs of a port: its two ends',
+      bytes: encoded((out) =>
+        writeVlan(
+          out,
+          { link: 'veth1', vlan: { first: 10, last: 20, pvid: false, untagged: false }, self: false },
+          links,
+        ),
+      ),
+      golden: '07000000 05000000 00000000 00000000 14001a80 08000200 08000a00 08000200 10001400',
+    },
+    {
+      what: 'the question for all VLANs, in ranges',
+      bytes: encoded(writeVlanDump),
+      golden: '07000000 00000000 00000000 00000000 08001d00 04000000',
+    },
   ])('of $what', ({ bytes, golden }) => {
     expect(bytes.toString('hex')).toBe(hex(golden));
+  });
+
+  test.each([
+    { first: 0, last: 5, pvid: false, says: 'Cannot use VLANs 0 to 5 of "veth1": want 1 to 4094, in order' },
+    { first: 9, last: 5, pvid: false, says: 'Cannot use VLANs 9 to 5 of "veth1": want 1 to 4094, in order' },
+    {
+      first: 9,
+      last: 4095,
+      pvid: false,
+      says: 'Cannot use VLANs 9 to 4095 of "veth1": want 1 to 4094, in order',
+    },
+    {
+      first: 5,
+      last: 9,
+      pvid: true,
+      says: 'Cannot make VLANs 5 to 9 the PVID of "veth1": it can only be one',
+    },
+  ])('are not written for VLANs that cannot be: $first to $last', ({ says, ...range }) => {
+    const change = { link: 'veth1', vlan: { ...range, untagged: false }, self: false };
+    expect(() => encoded((out) => writeVlan(out, change, links))).toThrow(says);
+  });
+
+  test('of the VLANs of a port, as the kernel dumps them', () => {
+    const port = `07000100 05000000 43100100 00000000 0a000300 766574683100 0000 08000a00 03000000`;
+    const vlans = `24001a00 08000200 06000100 08000200 08000a00 08000200 10001400 08000200 04001e00`;
+    const read = (text: string) => readVlans(new ByteReader(Buffer.from(hex(text), 'hex')));
+    expect(read(port + vlans)).toEqual({
+      link: 'veth1',
+      vlans: [
+        { first: 1, last: 1, pvid: true, untagged: true },
+        { first: 10, last: 20, pvid: false, untagged: false },
+        { first: 30, last: 30, pvid: false, untagged: true },
+      ],
+    });
+    expect(read(port)).toEqual({ link: 'veth1', vlans: [] });
+    expect(() => read(`${port} 0c001a00 08000200 10001400`)).toThrow(
+      'Cannot read the VLANs of "veth1": a range that ends at 20 has half its ends',
+    );
   });
 
   test('of a veth peer: its name, MAC and MTU, and never up', () => {

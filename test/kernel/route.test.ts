@@ -12,10 +12,13 @@ import {
   show,
   states,
   surroundings,
+  vlanStates,
+  vlanSurroundings,
 } from '../../kernel/route/driver-cases.ts';
 import { RouteMirror } from '../../kernel/route/mirror.ts';
-import { type RouteState, routeState } from '../../kernel/route/objects.ts';
+import { type Link, type Route, type RouteState, routeKey, routeState } from '../../kernel/route/objects.ts';
 import { planRoute } from '../../kernel/route/plan.ts';
+import { planVlans } from '../../kernel/route/plan-vlans.ts';
 import type { StepResult } from '../../kernel/route/step.ts';
 import {
   addressText,
@@ -76,6 +79,12 @@ function printed(command: string): readonly string[] {
   return output
     .split('\n')
     .flatMap((line) => (line.trim() === '' ? [] : [line.trim().replaceAll(/\s+/g, ' ')]));
+}
+
+/** Runs a command of iproute2 in the namespace. */
+function run(command: string): void {
+  const [program = '', ...words] = command.split(' ');
+  execFileSync(program, ['-n', place.name, ...words]);
 }
 
 describe('the kernel', () => {
@@ -155,17 +164,29 @@ describe('the kernel', () => {
     expect(driver.read().ports.get('veth9')).toMatchObject({ hairpin: true, isolated: false });
   });
 
-  test('makes TUN and IFB devices', () => {
+  test('makes TUN devices', () => {
     const desired = routeState({
-      links: [
-        { name: 'tun0', detail: { kind: 'tun' }, mtu: 1400, up: true },
-        { name: 'ifb7', detail: { kind: 'ifb' }, up: true },
-      ],
+      links: [{ name: 'tun0', detail: { kind: 'tun' }, mtu: 1400, up: true }],
       addresses: [{ link: 'tun0', prefix: Prefix.parse('10.1.0.0/32') }],
     });
     expect(failures(driver.apply(planRoute(desired, driver.read(), scope)))).toEqual([]);
     expect(planRoute(desired, driver.read(), scope)).toEqual([]);
     expect(printed('ip -d link show tun0')[2]).toMatch(/^tun type tun pi off vnet_hdr off persist on /);
+  });
+
+  test('makes an IFB device with a queue of its own, and changes it while it lives', () => {
+    const name = 'a bridge that takes in all frames, an IFB device with a queue of its own';
+    reconcile(name);
+    expect(printed('ip -d link show ifb1').slice(0, 3).join(' ')).toMatch(
+      /ifb1: <BROADCAST,NOARP,UP,LOWER_UP> mtu 1500 .* qlen 64 link\/ether 02:00:00:00:00:f1 .* ifb /,
+    );
+    expect(printed('ip link show cni0')[0]).toContain('BROADCAST,MULTICAST,PROMISC,UP');
+    const { index } = driver.link('ifb1') ?? {};
+    const longer: Link = { name: 'ifb1', detail: { kind: 'ifb' }, txQueueLength: 500 };
+    const steps = planRoute(routeState({ links: [longer] }), driver.read(), { ...scope, links: new Set() });
+    expect(steps.map(routeStepText)).toEqual(['ip link set ifb1 txqueuelen 500']);
+    expect(failures(driver.apply(steps))).toEqual([]);
+    expect(driver.link('ifb1')).toMatchObject({ txQueueLength: 500, index });
   });
 
   test('of two routes of one destination only the first counts: a foreign one before ours is replaced', () => {
@@ -187,6 +208,147 @@ describe('the kernel', () => {
     ]);
     reconcile(hostGateway);
     expect(printed('ip route show 10.1.2.0/24')).toEqual(['10.1.2.0/24 via 192.0.2.2 dev u0 proto 78']);
+  });
+});
+
+const supportsVlans = probeVlans();
+
+/** Kernels without CONFIG_BRIDGE_VLAN_FILTERING refuse such a bridge. */
+function probeVlans(): boolean {
+  using probed = testNetns();
+  using opened = closing(openRouteDriver({ netns: probed.netns }));
+  return opened.driver.apply(vlanSurroundings).every(({ error }) => error === undefined);
+}
+
+describe('VLANs of bridge ports', () => {
+  (supportsVlans ? test.skip : test)('a kernel that has none says so', () => {
+    expect(failures(driver.apply(vlanSurroundings.slice(0, 1)))).toEqual([
+      'Cannot add link "cni0 up type bridge vlan_filtering 1": operation not supported on socket (EOPNOTSUPP): this kernel has no bridge with VLAN filtering',
+    ]);
+    reconcile(two);
+    expect(driver.portVlans('veth1')).toEqual([]);
+  });
+
+  const onSuch = supportsVlans ? test : test.skip;
+
+  onSuch('of a port and of the bridge itself, from any state to any', () => {
+    expect(failures(driver.apply(vlanSurroundings))).toEqual([]);
+    for (const port of [
+      { link: 'veth1', self: false },
+      { link: 'cni0', self: true },
+    ]) {
+      expect(driver.portVlans(port.link)).toEqual(vlanStates[1]?.vlans);
+      for (const from of vlanStates) {
+        for (const { vlans } of [from, ...vlanStates]) {
+          const steps = planVlans(vlans, driver.portVlans(port.link), port);
+          expect(failures(driver.apply(steps))).toEqual([]);
+          expect(driver.portVlans(port.link)).toEqual(vlans);
+          expect(failures(driver.apply(planVlans(from.vlans, vlans, port)))).toEqual([]);
+        }
+      }
+    }
+    expect(driver.portVlans('u0')).toEqual([]);
+    expect(driver.portVlans('nope')).toEqual([]);
+  });
+
+  onSuch('are done by the commands that a plan prints', () => {
+    for (const step of vlanSurroundings) run(routeStepText(step));
+    for (const { vlans } of vlanStates) {
+      for (const port of [
+        { link: 'veth1', self: false },
+        { link: 'cni0', self: true },
+      ]) {
+        for (const step of planVlans(vlans, driver.portVlans(port.link), port)) run(routeStepText(step));
+        expect(driver.portVlans(port.link)).toEqual(vlans);
+      }
+    }
+  });
+
+  onSuch('count or not, as the bridge is told while it lives', () => {
+    expect(failures(driver.apply(vlanSurroundings))).toEqual([]);
+    const index = driver.link('cni0')?.index;
+    for (const vlanFiltering of [false, true]) {
+      const desired = routeState({ links: [{ name: 'cni0', detail: { kind: 'bridge', vlanFiltering } }] });
+      const steps = planRoute(desired, driver.read(), { ...scope, links: new Set(['cni0']) });
+      expect(steps.map(routeStepText)).toEqual([
+        `ip link set cni0 type bridge vlan_filtering ${vlanFiltering ? 1 : 0}`,
+      ]);
+      expect(failures(driver.apply(steps))).toEqual([]);
+      expect(driver.link('cni0')).toMatchObject({ index, detail: { kind: 'bridge', vlanFiltering } });
+    }
+  });
+});
+
+describe('routes of a pod', () => {
+  const destination = (family: 4 | 6, last: number) =>
+    Prefix.parse(family === 4 ? `10.9.${last}.0/24` : `2001:db8:9:${last}::/64`);
+  const gateway = { 4: IpAddress.parse('192.0.2.9'), 6: IpAddress.parse('2001:db8::9') };
+
+  /** What a CNI configuration can ask for, each alone and all together; with a gateway and without. */
+  const routesOf = (family: 4 | 6): readonly Route[] =>
+    [{ link: 'u0' }, { link: 'u0', gateway: gateway[family] }]
+      .flatMap((hop) => {
+        const all = { mtu: 1400, advmss: 1340, priority: 50, table: 500 };
+        return [{ mtu: 1400 }, { advmss: 1340 }, { priority: 50 }, { table: 500 }, all].map((more) => ({
+          hops: [hop],
+          ...more,
+        }));
+      })
+      .map((options, last) => ({
+        destination: destination(family, last),
+        table: 254,
+        priority: family === 4 ? 0 : 1024,
+        protocol: 3,
+        type: 'unicast',
+        ...options,
+      }));
+
+  test.each([4, 6] as const)('are read as they were written: IPv%d', (family) => {
+    const desired = routeState({ routes: routesOf(family) });
+    expect(desired.routes.size).toBe(10);
+    const bare = { ...scope, protocol: 3 };
+    expect(failures(driver.apply(planRoute(desired, driver.read(), bare)))).toEqual([]);
+    const actual = driver.read();
+    expect(planRoute(desired, actual, bare).map(routeStepText)).toEqual([]);
+    for (const [key, { mtu = 0, advmss = 0 }] of desired.routes)
+      expect(actual.routes.get(key)).toMatchObject({ mtu, advmss });
+    const shown = printed(`ip ${family === 4 ? '-4' : '-6'} route show table 500`);
+    expect(shown.map((line) => line.replace(' pref medium', ''))).toEqual(
+      family === 4
+        ? [
+            '10.9.3.0/24 dev u0 scope link',
+            '10.9.4.0/24 dev u0 scope link metric 50 mtu 1400 advmss 1340',
+            '10.9.8.0/24 via 192.0.2.9 dev u0',
+            '10.9.9.0/24 via 192.0.2.9 dev u0 metric 50 mtu 1400 advmss 1340',
+          ]
+        : [
+            '2001:db8:9:3::/64 dev u0 metric 1024',
+            '2001:db8:9:4::/64 dev u0 metric 50 mtu 1400 advmss 1340',
+            '2001:db8:9:8::/64 via 2001:db8::9 dev u0 metric 1024',
+            '2001:db8:9:9::/64 via 2001:db8::9 dev u0 metric 50 mtu 1400 advmss 1340',
+          ],
+    );
+    expect(failures(driver.apply(planRoute(routeState({}), actual, bare)))).toEqual([]);
+    expect(printed(`ip -${family} route show table all proto boot`)).toEqual([]);
+  });
+
+  test('of IPv4 have the scope that was asked for, and without one that of their hop', () => {
+    const [first] = routesOf(4);
+    if (first === undefined) throw new TypeError('Cannot make a route');
+    for (const scopeWanted of ['global', 'link', 'host', undefined] as const) {
+      const route: Route = { ...first, scope: scopeWanted };
+      expect(failures(driver.apply([{ kind: 'route-set', route }]))).toEqual([]);
+      expect(driver.read().routes.get(routeKey(route))?.scope).toBe(scopeWanted ?? 'link');
+      expect(failures(driver.apply([{ kind: 'route-delete', route }]))).toEqual([]);
+    }
+  });
+
+  test('of IPv6 have no scope, whatever was asked for', () => {
+    const [first] = routesOf(6);
+    if (first === undefined) throw new TypeError('Cannot make a route');
+    const desired = routeState({ routes: [{ ...first, scope: 'link' }] });
+    expect(failures(driver.apply(planRoute(desired, driver.read(), scope)))).toEqual([]);
+    expect(planRoute(desired, driver.read(), scope).map(routeStepText)).toEqual([]);
   });
 });
 
@@ -231,8 +393,7 @@ describe('what iproute2 prints', () => {
   test('is done by the commands that a plan prints', () => {
     const { desired, shown } = stateOf(two);
     for (const step of planRoute(desired, driver.read(), scope)) {
-      const [program = '', ...words] = routeStepText(step).split(' ');
-      execFileSync(program, ['-n', place.name, ...words]);
+      run(routeStepText(step));
     }
     expect(show(driver)).toEqual(shown);
     expect(planRoute(desired, driver.read(), scope).map(routeStepText)).toEqual([]);
@@ -293,7 +454,9 @@ describe('the mirror', () => {
   test('follows a link to its new name', () => {
     using mirror = new RouteMirror({ netns: place.netns });
     expect(mirror.state().links.has('u1')).toBe(true);
-    execFileSync('ip', ['-n', place.name, 'link', 'set', 'u1', 'name', 'renamed']);
+    // Kernels before 6.2 rename no link that is up.
+    run('ip link set u1 down');
+    run('ip link set u1 name renamed');
     expect(mirror.state().links.has('u1')).toBe(false);
     expect(lines(mirror.state())).toEqual(lines(driver.read()));
   });
