@@ -1,4 +1,5 @@
 // iptables through its own save and restore programs, whole chains at a time. What the rules mean is the caller's business.
+import { readFileSync } from 'node:fs';
 import { execute } from './exec.ts';
 import type { Netns } from './netns.ts';
 
@@ -53,6 +54,26 @@ export function parseIptablesSave(text: string, table: string): IptablesTable {
     if (line.startsWith('-A ')) rules.push(line.trimEnd());
   }
   return { name: table, chains, rules };
+}
+
+/** Whether iptables-legacy or ip6tables-legacy made tables in the namespace. Starts no program. */
+export function hasLegacyTables({ netns }: { readonly netns?: Netns | undefined } = {}): boolean {
+  const read = () => ['ip_tables_names', 'ip6_tables_names'].some((name) => namesIn(name));
+  return netns === undefined ? read() : netns.run(read);
+}
+
+function namesIn(file: string): boolean {
+  try {
+    return readFileSync(`/proc/thread-self/net/${file}`, 'latin1').trim() !== '';
+  } catch (error) {
+    // The kernel has no ip_tables, or nobody used them yet.
+    if (errorCodeOf(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function errorCodeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
 }
 
 /** Applies text in iptables-restore's format to what it names and leaves the rest (--noflush); waits for the lock (-w). */

@@ -10,8 +10,9 @@ import { generationAttributes, messageType, NFT_MSG } from './attributes.ts';
 import { type Batch, messageBound, writeBatch } from './batch.ts';
 import { readHeader, writeHeader } from './object-wire.ts';
 import { type Table, type TableId, tableKey } from './objects.ts';
-import { readWholeTable } from './read.ts';
-import type { NftDriver, NftFault, NftReading, NftResult, NftStep } from './step.ts';
+import { hasTable, readElement, readWholeTable } from './read.ts';
+import type { Element } from './set.ts';
+import type { NftDriver, NftFault, NftReading, NftResult, NftStep, ReadOptions, StepSet } from './step.ts';
 import { stepObject, stepOperation } from './step-text.ts';
 import { required } from './verdict-wire.ts';
 
@@ -58,10 +59,10 @@ class KernelDriver implements NftDriver {
     return required(generation, 'generation');
   }
 
-  read(tables: readonly TableId[]): NftReading {
+  read(tables: readonly TableId[], options: ReadOptions = {}): NftReading {
     for (let attempt = 0; attempt < readAttempts; attempt++) {
       const generation = this.generation();
-      const found = this.#readOnce(tables);
+      const found = this.#readOnce(tables, options);
       if (found !== undefined && this.generation() === generation) {
         return { generation, state: new Map(found.map((table) => [tableKey(table), table])) };
       }
@@ -75,13 +76,27 @@ class KernelDriver implements NftDriver {
   }
 
   /** Undefined when an object went away under the reading of it. */
-  #readOnce(tables: readonly TableId[]): readonly Table[] | undefined {
+  #readOnce(tables: readonly TableId[], options: ReadOptions): readonly Table[] | undefined {
     try {
-      return tables.map((id) => readWholeTable(this.#socket, id)).filter((table) => table !== undefined);
+      return tables
+        .map((id) => readWholeTable(this.#socket, id, options))
+        .filter((table) => table !== undefined);
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
     }
+  }
+
+  find(
+    table: TableId,
+    set: StepSet,
+    elements: readonly Pick<Element, 'key'>[],
+  ): readonly (Element | undefined)[] {
+    return elements.map((element) => readElement(this.#socket, { table, set, element }));
+  }
+
+  has(table: TableId): boolean {
+    return hasTable(this.#socket, table);
   }
 
   apply(steps: readonly NftStep[], options: { readonly generation?: number | undefined } = {}): NftResult {

@@ -17,6 +17,7 @@ export interface ElementSet extends SetType {
 
 const NLA_F_NESTED = 0x8000;
 const headerSize = 4;
+const LIST_ELEMENTS = 3 | NLA_F_NESTED;
 const LIST_ELEM = 1 | NLA_F_NESTED;
 const KEY = 1 | NLA_F_NESTED;
 const DATA = 2 | NLA_F_NESTED;
@@ -67,6 +68,18 @@ export function elementWriter(
     if (!interval) writeWire(out, form, { element, first: key.every(isPlain) ? key : notPlain(key) });
     else writeInterval(out, form, { element, key });
   };
+}
+
+/** NFTA_SET_ELEM_LIST_ELEMENTS with nothing but keys, for asking what is there. */
+export function writeElementKeys(
+  out: ByteWriter,
+  set: ElementSet,
+  elements: readonly Pick<Element, 'key'>[],
+): void {
+  const write = elementWriter(set, { keysOnly: true });
+  const at = open(out, LIST_ELEMENTS);
+  for (const element of elements) write(out, element);
+  close(out, at);
 }
 
 /** Fields side by side: what they are and how many bytes they take together. */

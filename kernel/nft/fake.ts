@@ -1,12 +1,16 @@
 // nf_tables in memory: the driver's interface with the kernel's rules, and packets that can be walked through what it holds.
 // Passes the same suite as the kernel's driver. Time does not pass in it: elements do not expire.
 import { KernelError } from '../kernel-error.ts';
+import { elementKey } from './declare.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import type { Surroundings } from './evaluate-expression.ts';
 import { FakeRuleset } from './fake-ruleset.ts';
-import { type NftState, type TableId, tableKey } from './objects.ts';
+import { bounds } from './interval.ts';
+import { type NftState, type Table, type TableId, tableKey } from './objects.ts';
 import type { Packet } from './packet.ts';
-import type { NftDriver, NftFault, NftReading, NftResult, NftStep } from './step.ts';
+import type { Element } from './set.ts';
+import { fieldsBytes, findElement } from './set-lookup.ts';
+import type { NftDriver, NftFault, NftReading, NftResult, NftStep, ReadOptions, StepSet } from './step.ts';
 
 /** ERESTART, which Node does not name. */
 const ERESTART = 85;
@@ -27,21 +31,43 @@ export class FakeNftKernel {
 
   driver(): NftDriver {
     return {
-      read: (tables) => this.read(tables),
+      read: (tables, options) => this.read(tables, options),
+      find: (table, set, elements) => this.find(table, set, elements),
+      has: (table) => this.#ruleset.tables.has(tableKey(table)),
       apply: (steps, options) => this.apply(steps, options),
       generation: () => this.#generation,
       close: () => undefined,
     };
   }
 
-  read(tables: readonly TableId[]): NftReading {
+  read(tables: readonly TableId[], { elements = true }: ReadOptions = {}): NftReading {
     const state: NftState = new Map(
       tables.flatMap((id) => {
         const table = this.#ruleset.tables.get(tableKey(id));
-        return table === undefined ? [] : [[tableKey(id), table] as const];
+        return table === undefined
+          ? []
+          : [[tableKey(id), elements ? table : withoutElements(table)] as const];
       }),
     );
     return { generation: this.#generation, state };
+  }
+
+  /** As the kernel: in a set of intervals the one that covers the key's beginning. */
+  find(
+    id: TableId,
+    { name }: StepSet,
+    elements: readonly Pick<Element, 'key'>[],
+  ): readonly (Element | undefined)[] {
+    const set = this.#ruleset.tables.get(tableKey(id))?.sets.get(name);
+    return elements.map(({ key }) => {
+      if (set === undefined) return undefined;
+      if (key === 'default') return set.elements.get(elementKey(set, { key }));
+      const first = fieldsBytes(
+        set.key,
+        key.map((part) => bounds(part).first),
+      );
+      return findElement({ ...set, elements: set.elements.values() }, first);
+    });
   }
 
   apply(steps: readonly NftStep[], options: { readonly generation?: number | undefined } = {}): NftResult {
@@ -82,6 +108,11 @@ export class FakeNftKernel {
       dynset: (table, step) => this.#ruleset.dynset(table, step),
     });
   }
+}
+
+function withoutElements(table: Table): Table {
+  const sets = [...table.sets].map(([name, set]) => [name, { ...set, elements: new Map() }] as const);
+  return { ...table, sets: new Map(sets) };
 }
 
 /** A driver with a kernel of its own. */

@@ -121,6 +121,10 @@ function byteEquals(key: MetaKey, value: number): Statement {
   ];
 }
 
+export const ether = {
+  saddr: field('ether_addr', { base: 'link', offset: 6, length: 6 }),
+} as const;
+
 export const ip = {
   saddr: field('ipv4_addr', { base: 'network', offset: 12, length: 4 }),
   daddr: field('ipv4_addr', { base: 'network', offset: 16, length: 4 }),
@@ -152,6 +156,7 @@ function ports(requires: Statement): { readonly sport: Selector; readonly dport:
 export const th = ports([]);
 export const tcp = ports(meta.l4proto.equals(protocol.tcp));
 export const udp = ports(meta.l4proto.equals(protocol.udp));
+export const sctp = ports(meta.l4proto.equals(protocol.sctp));
 
 function ctField(type: Datatype, key: CtKey): Selector {
   return new Selector([type], { load: (to) => [{ kind: 'ct', key, to }] });
@@ -178,6 +183,12 @@ export const ct = {
       ctState,
       states.reduce((bits, state) => bits | ctStates[state], 0),
     ),
+  /** Of the connection's first packet as it was sent. nft takes it behind a field of a certain protocol only. */
+  original: {
+    protoDst: new Selector(['inet_service'], {
+      load: (to) => [{ kind: 'ct', key: 'proto-dst', to, direction: 'original' }],
+    }),
+  },
   /** Any of the bits set: `ct status dnat`. */
   status: (...bits: readonly CtStatus[]): Statement =>
     anyBit(

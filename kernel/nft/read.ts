@@ -14,6 +14,7 @@ import {
 } from './attributes.ts';
 import { elementKey } from './declare.ts';
 import { readElements } from './element-read.ts';
+import { writeElementKeys } from './element-write.ts';
 import { readExpressions } from './expression-read.ts';
 import {
   familyNumber,
@@ -30,9 +31,14 @@ import {
 import { type Rule, type Table, type TableId, tableKey } from './objects.ts';
 import type { AnonymousSet, Element, NftSet } from './set.ts';
 import { type ReadSet, readSet } from './set-wire.ts';
+import type { ReadOptions, StepSet } from './step.ts';
 
 /** One table, or undefined when it is not there. Throws KernelError and DecodeError. */
-export function readWholeTable(socket: NetlinkSocket, id: TableId): Table | undefined {
+export function readWholeTable(
+  socket: NetlinkSocket,
+  id: TableId,
+  { elements: withElements = true }: ReadOptions = {},
+): Table | undefined {
   const properties = readProperties(socket, id);
   if (properties === undefined) return undefined;
   const family = familyNumber(id.family);
@@ -73,6 +79,10 @@ export function readWholeTable(socket: NetlinkSocket, id: TableId): Table | unde
   const anonymous = new Map<string, AnonymousSet>();
   for (const set of found) {
     const { name } = set;
+    if (!withElements && !set.anonymous) {
+      addSet(set, [], { sets, anonymous });
+      continue;
+    }
     const wire = dump(
       {
         type: NFT_MSG.GETSETELEM,
@@ -127,6 +137,41 @@ function readProperties(socket: NetlinkSocket, id: TableId): (TableId & TablePro
       ({ body }) => readTable(body),
     );
     return found;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+export function hasTable(socket: NetlinkSocket, id: TableId): boolean {
+  return readProperties(socket, id) !== undefined;
+}
+
+/** One element by its key; undefined when it, its set or its table is not there. */
+export function readElement(
+  socket: NetlinkSocket,
+  wanted: { readonly table: TableId; readonly set: StepSet; readonly element: Pick<Element, 'key'> },
+): Element | undefined {
+  const { table, set, element } = wanted;
+  try {
+    const [found] = socket.query(
+      {
+        type: messageType(NFT_MSG.GETSETELEM),
+        flags: 0,
+        operation: 'read element',
+        object: `${tableKey(table)} ${set.name}`,
+        body(out) {
+          writeHeader(out, familyNumber(table.family));
+          elementListAttributes.write(out, {
+            NFTA_SET_ELEM_LIST_TABLE: table.name,
+            NFTA_SET_ELEM_LIST_SET: set.name,
+          });
+          writeElementKeys(out, set, [element]);
+        },
+      },
+      readElementList,
+    );
+    return found === undefined ? undefined : readElements(set, found)[0];
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

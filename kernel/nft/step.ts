@@ -63,10 +63,25 @@ export interface NftReading {
   readonly state: NftState;
 }
 
+export interface ReadOptions {
+  /** Elements of named sets and maps; true if absent. */
+  readonly elements?: boolean;
+}
+
 /** Access to one namespace's nf_tables: the kernel's, or a fake with the kernel's rules. */
 export interface NftDriver {
-  /** Reads whole tables, consistent: nothing changed in between. Other tables are not looked at. */
-  read(tables: readonly TableId[]): NftReading;
+  /**
+   * Reads whole tables, consistent: nothing changed in between. Other tables are not looked at. Without `elements` the named
+   * sets come back empty: what is left costs the same however much they hold.
+   */
+  read(tables: readonly TableId[], options?: ReadOptions): NftReading;
+  /** What is there under the keys of these elements, in their places; undefined also when there is no such table or set. */
+  find(
+    table: TableId,
+    set: StepSet,
+    elements: readonly Pick<Element, 'key'>[],
+  ): readonly (Element | undefined)[];
+  has(table: TableId): boolean;
   /**
    * Applies the steps in one transaction: all or nothing, and no packet sees a part. With a `generation` that is not the
    * current one it is refused (isStaleGeneration). Never retries.

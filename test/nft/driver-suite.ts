@@ -214,6 +214,52 @@ export function nftDriverSuite(open: () => { readonly driver: NftDriver; readonl
       expect([...driver.read([{ family: 'inet', name: 'absent' }]).state.keys()]).toEqual([]);
     });
 
+    test('the elements of named sets can be left out', () => {
+      make([
+        table({
+          ...id,
+          sets: [set('nets', { key: 'ipv4_addr', elements: [element(address('10.0.0.1'))] })],
+          chains: [chain('a')],
+          rules: [rule('a', [ip.saddr.inSet('nets'), meta.l4proto.in([6, 17]), drop])],
+        }),
+      ]);
+      const { state } = driver.read([id], { elements: false });
+      expect(state.get(tableKey(id))?.sets.get('nets')?.elements.size).toBe(0);
+      expect(rulesetText(state)).toContain('ip saddr @nets meta l4proto { tcp, udp } drop');
+    });
+
+    test('elements are found by their keys', () => {
+      const hash = map('ports', {
+        key: ['inet_proto', 'inet_service'],
+        data: ['ipv4_addr', 'inet_service'],
+        elements: [element([6, 80], { data: [address('10.0.0.1'), 8080], comment: 'web' })],
+      });
+      const pairs = set('pairs', {
+        key: ['ipv4_addr', 'ipv4_addr'],
+        flags: ['interval'],
+        elements: [element([prefix('10.0.0.0/16'), prefix('10.1.0.0/16')], { comment: 'two' })],
+      });
+      make([table({ ...id, sets: [hash, pairs] })]);
+      expect(driver.has(id)).toBe(true);
+      expect(driver.find(id, hash, [element([17, 80]), element([6, 80])])).toEqual([
+        undefined,
+        element([6, 80], { data: [address('10.0.0.1'), 8080], comment: 'web' }),
+      ]);
+      const wanted = [prefix('10.0.1.0/24'), prefix('10.1.0.0/24')];
+      expect(driver.find(id, pairs, [element(wanted)])[0]?.comment).toBe('two');
+      expect(driver.find(id, pairs, [element([prefix('10.2.0.0/16'), prefix('10.1.0.0/16')])])).toEqual([
+        undefined,
+      ]);
+    });
+
+    test('nothing is found in what is not there', () => {
+      const absent = set('absent', { key: 'mark' });
+      expect(driver.has(id)).toBe(false);
+      expect(driver.find(id, absent, [element(1)])).toEqual([undefined]);
+      make([table({ ...id })]);
+      expect(driver.find(id, absent, [element(1)])).toEqual([undefined]);
+    });
+
     test('any state turns into any other, and then nothing is left to do', () => {
       for (const index of tour(states.length)) {
         const wanted = nftState(states[index]?.tables ?? []);
