@@ -1,34 +1,33 @@
 // Gives out the addresses of one network on this node. Its memory is a directory in host-local's format
 // (<dataDir>/<network>/<address>, cni.dev "host-local"), so a node can move from host-local and back with its pods running.
-import {
-  closeSync,
-  constants,
-  existsSync,
-  linkSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { IpAddress } from '../../net/address.ts';
-import { errorCode } from '../../runtime/error-text.ts';
 import { CniError, cniCodes } from '../wiring/cni-error.ts';
 import { AddressIndex } from './address-index.ts';
-import { type AddressRange, candidates, isInRange, rangeText } from './address-range.ts';
+import { candidates, isInSet, type RangeSets, type SetPlace, setText } from './address-range.ts';
 import { withDirectoryLock } from './directory-lock.ts';
+import { assignRequests } from './requested-addresses.ts';
 import { type AddressOwner, formatOwner, ownerTexts, parseOwner } from './reservation.ts';
+import { ReservationFiles } from './reservation-files.ts';
 
-export interface AllocateRequest {
+export interface KnownAddresses {
+  /**
+   * What the caller knows of the owner's addresses: it has no others, and may have lost some of these. Spares a process that
+   * lives for one call the look at every file. Undefined: nothing is known.
+   */
+  readonly known?: readonly IpAddress[] | undefined;
+}
+
+export interface AllocateRequest extends KnownAddresses {
   readonly owner: AddressOwner;
   /** One address of each. */
-  readonly ranges: readonly AddressRange[];
-  /** Wanted ones, at most one of a range; the others are chosen. */
-  readonly requested?: readonly IpAddress[];
+  readonly sets: RangeSets;
+  /** Wanted ones, at most one of a set; the others are chosen. */
+  readonly requested?: readonly IpAddress[] | undefined;
 }
 
 export interface Allocation {
-  /** In the order of the ranges. */
+  /** In the order of the sets. */
   readonly addresses: readonly IpAddress[];
   /** Those that this call reserved, and the owner did not have before: what a failed ADD gives back. */
   readonly reserved: readonly IpAddress[];
@@ -40,67 +39,91 @@ export interface AddressHolding {
   readonly addresses: readonly IpAddress[];
 }
 
-/** Under the directory's lock there is one writer, so one name does. It is no address: host-local passes it over. */
-const temporaryName = '.netloom.tmp';
+/** One address that is taken. */
+export interface Reservation {
+  readonly address: IpAddress;
+  /** Undefined when the file does not say: it is empty, or spoilt. */
+  readonly owner: AddressOwner | undefined;
+  /** Milliseconds since 1970. */
+  readonly writtenAt: number;
+}
+
+/** Tries at a free address before the directory is listed: a look at 20,000 names costs as much as some hundred of them. */
+const blindTries = 32;
 
 export class AddressStore {
-  readonly #directory: string;
+  readonly #files: ReservationFiles;
   readonly #index: AddressIndex;
 
   /** `directory` is "<dataDir>/<network>"; the network's name must be an identifier (`isIdentifier`). Opens nothing. */
   constructor(directory: string) {
-    this.#directory = directory;
-    this.#index = new AddressIndex(directory);
+    this.#files = new ReservationFiles(directory);
+    this.#index = new AddressIndex(this.#files);
   }
 
   /**
-   * Reserves an address of each range or, when one of them has none left, of no range. What the owner has already it keeps.
-   * Rejects with CniError: try again later when a range is exhausted, invalid configuration when a requested address is not
-   * in a range or is another's.
+   * Reserves an address of each set or, when one of them has none left, of no set. What the owner has already it keeps.
+   * Rejects with CniError: try again later when a set is exhausted, invalid configuration when a requested address is in no
+   * set or is another's.
    */
-  allocate(request: AllocateRequest): Promise<Allocation> {
+  allocate({ owner, sets, requested = [], known }: AllocateRequest): Promise<Allocation> {
     return this.#locked(() => {
-      const had = this.#addressesOf(request.owner);
-      refuseStrayRequests(request);
+      const wishes = assignRequests(sets, requested);
+      const had = this.#addressesOf(owner, known);
       const reserved: IpAddress[] = [];
+      this.#files.mark();
       try {
-        const addresses = request.ranges.map((range, place) => {
-          const own = had.find((address) => isInRange(range, address));
-          if (own !== undefined) return own;
-          const address = this.#reserve(request, { range, place });
+        const addresses = sets.map((set, place) => {
+          const wish = wishes.get(place);
+          const own = had.find((address) => isInSet(set, address));
+          if (own !== undefined) return keep(own, wish);
+          const address =
+            wish === undefined ? this.#takeNext(owner, { sets, place }) : this.#takeWish(owner, wish);
+          this.#files.writeLastReserved(place, address.toString());
           reserved.push(address);
           return address;
         });
         return { addresses, reserved };
       } catch (error) {
-        for (const address of reserved) this.#free(request.owner, address.toString());
+        for (const address of reserved) this.#free(formatOwner(owner), address.toString());
         throw error;
       }
     });
   }
 
   /** The owner's addresses, IPv4 first. */
-  find(owner: AddressOwner): Promise<readonly IpAddress[]> {
-    return this.#ifThere([], () => this.#search(owner));
+  find(owner: AddressOwner, { known }: KnownAddresses = {}): Promise<readonly IpAddress[]> {
+    return this.#ifThere([], () => this.#search(owner, known));
   }
 
-  /** Gives back all that the owner has, or only `addresses` of it. Resolves with what was given back; nothing is success. */
-  release(owner: AddressOwner, addresses?: readonly IpAddress[]): Promise<readonly IpAddress[]> {
-    return this.#ifThere([], () =>
-      this.#search(owner)
-        .filter((address) => addresses === undefined || addresses.some((only) => only.equals(address)))
-        .filter((address) => this.#free(owner, address.toString())),
+  /**
+   * Gives back all that the owner has, or what it has of `known`. Resolves with what was given back; nothing is success.
+   * Addresses of its container whose files name no interface go only when none does, as with host-local.
+   */
+  release(owner: AddressOwner, { known }: KnownAddresses = {}): Promise<readonly IpAddress[]> {
+    return this.#ifThere([], () => {
+      const found = this.#search(owner, known);
+      for (const text of ownerTexts(owner)) {
+        const freed = found.filter((address) => this.#free(text, address.toString()));
+        if (freed.length > 0) return freed;
+      }
+      return [];
+    });
+  }
+
+  /** True when each of the sets has an address that is nobody's. */
+  hasFree(sets: RangeSets): Promise<boolean> {
+    return this.#ifThere(true, () =>
+      sets.every((_, place) => {
+        for (const name of this.#freeNames({ sets, place })) if (!this.#files.has(name)) return true;
+        return false;
+      }),
     );
   }
 
   /** All who have an address. Files without a readable owner are passed over: their addresses stay taken. */
-  owners(): Promise<readonly AddressOwner[]> {
-    return this.#ifThere([], () =>
-      this.#index.owners().flatMap((text) => {
-        const owner = parseOwner(text);
-        return owner === undefined ? [] : [owner];
-      }),
-    );
+  async owners(): Promise<readonly AddressOwner[]> {
+    return (await this.holdings()).map(({ owner }) => owner);
   }
 
   /** Who has which addresses. Files without a readable owner are passed over. */
@@ -108,19 +131,40 @@ export class AddressStore {
     return this.#ifThere([], () =>
       this.#index.entries().flatMap(([text, addresses]) => {
         const owner = parseOwner(text);
-        const parsed = addresses.map((address) => IpAddress.parse(address)).sort((a, b) => a.compare(b));
-        return owner === undefined ? [] : [{ owner, addresses: parsed }];
+        return owner === undefined ? [] : [{ owner, addresses: parsed(addresses) }];
+      }),
+    );
+  }
+
+  /** Every address that is taken, with its age. Reads all files. */
+  reservations(): Promise<readonly Reservation[]> {
+    return this.#ifThere([], () =>
+      this.#files
+        .readAll()
+        .map(({ address, text, writtenAt }) => ({ address, owner: parseOwner(text), writtenAt })),
+    );
+  }
+
+  /** Gives back those of the addresses whose files name no owner. Resolves with what was given back. */
+  releaseOwnerless(addresses: readonly IpAddress[]): Promise<readonly IpAddress[]> {
+    return this.#ifThere([], () =>
+      addresses.filter((address) => {
+        const name = address.toString();
+        const text = this.#files.readOwner(name);
+        if (text === undefined || parseOwner(text) !== undefined) return false;
+        this.#remove(name);
+        return true;
       }),
     );
   }
 
   /** A network that never gave out an address has no directory, and need not get one. */
   async #ifThere<T>(otherwise: T, action: () => T): Promise<T> {
-    return existsSync(this.#directory) ? await this.#locked(action) : otherwise;
+    return existsSync(this.#files.directory) ? await this.#locked(action) : otherwise;
   }
 
   #locked<T>(action: () => T): Promise<T> {
-    return withDirectoryLock(this.#directory, () => {
+    return withDirectoryLock(this.#files.directory, () => {
       this.#index.refresh();
       try {
         return action();
@@ -130,127 +174,93 @@ export class AddressStore {
     });
   }
 
-  #addressesOf(owner: AddressOwner): readonly IpAddress[] {
-    return this.#index
-      .addressesOf(ownerTexts(owner))
-      .map((text) => IpAddress.parse(text))
+  #search(owner: AddressOwner, known: readonly IpAddress[] | undefined): readonly IpAddress[] {
+    const found = this.#addressesOf(owner, known);
+    if (known !== undefined || found.length > 0) return found;
+    this.#index.listNames();
+    return this.#addressesOf(owner, undefined);
+  }
+
+  #addressesOf(owner: AddressOwner, known: readonly IpAddress[] | undefined): readonly IpAddress[] {
+    const texts = ownerTexts(owner);
+    if (known === undefined) return parsed(this.#index.addressesOf(texts));
+    return known
+      .filter((address) => texts.includes(this.#files.readOwner(address.toString()) ?? ''))
       .sort((a, b) => a.compare(b));
   }
 
-  #search(owner: AddressOwner): readonly IpAddress[] {
-    const known = this.#addressesOf(owner);
-    if (known.length > 0) return known;
-    this.#index.readNewFiles();
-    return this.#addressesOf(owner);
-  }
-
-  #reserve(
-    { owner, requested = [] }: AllocateRequest,
-    { range, place }: { readonly range: AddressRange; readonly place: number },
-  ): IpAddress {
-    const wish = requested.find((address) => isInRange(range, address));
-    if (wish !== undefined) {
-      if (this.#take(owner, wish)) return wish;
-      throw new CniError(cniCodes.invalidConfig, `Cannot reserve requested address "${wish}": it is taken`, {
-        details: `by ${this.#index.readOwner(wish.toString())?.replace(/\s+/, ' ') ?? 'another container'}`,
-      });
-    }
-    const free = this.#takeNext(owner, { range, place }) ?? this.#lookAgain(owner, { range, place });
-    if (free !== undefined) return free;
+  #takeWish(owner: AddressOwner, wish: IpAddress): IpAddress {
+    if (this.#take(owner, [wish.toString()]) !== undefined) return wish;
+    const holder = parseOwner(this.#files.readOwner(wish.toString()) ?? '');
     throw new CniError(
-      cniCodes.tryAgainLater,
-      `Cannot reserve an address for container "${owner.containerId}": all of ${rangeText(range)} are taken`,
-      { details: `in ${this.#directory}` },
+      cniCodes.invalidConfig,
+      `Cannot reserve requested address "${wish}": ${holder === undefined ? 'it is taken' : `container "${holder.containerId}" has it`}`,
+      {
+        details:
+          holder === undefined
+            ? `its file in ${this.#files.directory} names no owner`
+            : `for interface "${holder.ifname}"`,
+      },
     );
   }
 
-  #takeNext(
-    owner: AddressOwner,
-    { range, place }: { readonly range: AddressRange; readonly place: number },
-  ): IpAddress | undefined {
-    for (const address of candidates(range, this.#lastReserved(place))) {
-      if (!this.#take(owner, address)) continue;
-      // In place, as host-local does it: should it be lost, the search begins at the start of the range.
-      writeFileSync(this.#lastReservedPath(place), address.toString(), { mode: 0o600 });
-      return address;
-    }
-    return undefined;
+  #takeNext(owner: AddressOwner, where: SetPlace): IpAddress {
+    const taken = this.#take(owner, this.#freeNames(where)) ?? this.#lookAgain(owner, where);
+    if (taken !== undefined) return IpAddress.parse(taken);
+    throw new CniError(
+      cniCodes.tryAgainLater,
+      `Cannot reserve an address for container "${owner.containerId}": all of ${setText(where.sets[where.place] ?? [])} are taken`,
+      { details: `in ${this.#files.directory}` },
+    );
   }
 
   /** Before a pod is refused: the index may have missed what somebody else gave back. */
-  #lookAgain(
-    owner: AddressOwner,
-    where: { readonly range: AddressRange; readonly place: number },
-  ): IpAddress | undefined {
-    this.#index.readNewFiles();
-    return this.#takeNext(owner, where);
+  #lookAgain(owner: AddressOwner, where: SetPlace): string | undefined {
+    this.#index.listNames();
+    return this.#take(owner, this.#freeNames(where));
   }
 
-  /** The name appears together with its content: a crash leaves no address that belongs to nobody. False if it is taken. */
-  #take(owner: AddressOwner, address: IpAddress): boolean {
-    const name = address.toString();
-    if (this.#index.isTaken(name)) return false;
-    const temporary = join(this.#directory, temporaryName);
-    // A crash may have left it, as another name of a reservation: it must not be written to.
-    rmSync(temporary, { force: true });
+  /** Names in host-local's order, without those that are known to be taken. */
+  *#freeNames(where: SetPlace): Generator<string, void> {
+    let tries = 0;
+    for (const address of candidates(where, this.#files.lastReserved(where.place))) {
+      const name = address.toString();
+      if (this.#index.isTaken(name) === undefined && ++tries > blindTries) this.#index.listNames();
+      if (this.#index.isTaken(name) !== true) yield name;
+    }
+  }
+
+  /** Reserves the first of the names that is free. */
+  #take(owner: AddressOwner, names: Iterable<string>): string | undefined {
     const content = formatOwner(owner);
-    const fd = openSync(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
-    try {
-      writeFileSync(fd, content);
-    } finally {
-      closeSync(fd);
-    }
-    try {
-      linkSync(temporary, join(this.#directory, name));
-    } catch (error) {
-      if (errorCode(error) !== 'EEXIST') throw error;
-      this.#index.set(name, this.#index.readOwner(name) ?? '');
-      return false;
-    } finally {
-      rmSync(temporary, { force: true });
-    }
-    this.#index.set(name, content);
-    return true;
+    const name = this.#files.take(names, content);
+    if (name !== undefined) this.#index.set(name, content);
+    return name;
   }
 
-  /** False when the file is gone or belongs to another by now. */
-  #free(owner: AddressOwner, name: string): boolean {
-    const text = this.#index.readOwner(name);
-    if (text !== undefined && !ownerTexts(owner).includes(text)) {
-      this.#index.set(name, text);
-      return false;
-    }
-    rmSync(join(this.#directory, name), { force: true });
+  /** False when the file is gone or says something else by now. */
+  #free(text: string, name: string): boolean {
+    const now = this.#files.readOwner(name);
+    if (now === text) this.#remove(name);
+    else if (now === undefined) this.#index.remove(name);
+    else this.#index.set(name, now);
+    return now === text;
+  }
+
+  #remove(name: string): void {
+    this.#files.remove(name);
     this.#index.remove(name);
-    return text !== undefined;
-  }
-
-  #lastReservedPath(place: number): string {
-    return join(this.#directory, `last_reserved_ip.${place}`);
-  }
-
-  #lastReserved(place: number): IpAddress | undefined {
-    try {
-      return IpAddress.tryParse(readFileSync(this.#lastReservedPath(place), 'utf8').trim());
-    } catch {
-      return undefined;
-    }
   }
 }
 
-function refuseStrayRequests({ requested = [], ranges }: AllocateRequest): void {
-  const taken = new Set<AddressRange>();
-  for (const address of requested) {
-    const range = ranges.find((candidate) => isInRange(candidate, address));
-    const why =
-      range === undefined
-        ? `it is not in ${ranges.map(rangeText).join(' or ')}`
-        : taken.has(range)
-          ? `another address of ${rangeText(range)} is requested too`
-          : undefined;
-    if (why !== undefined) {
-      throw new CniError(cniCodes.invalidConfig, `Cannot reserve requested address "${address}": ${why}`);
-    }
-    if (range !== undefined) taken.add(range);
-  }
+function keep(own: IpAddress, wish: IpAddress | undefined): IpAddress {
+  if (wish === undefined || wish.equals(own)) return own;
+  throw new CniError(
+    cniCodes.invalidConfig,
+    `Cannot reserve requested address "${wish}": the container has "${own}" of the same range set already`,
+  );
+}
+
+function parsed(addresses: readonly string[]): readonly IpAddress[] {
+  return addresses.map((address) => IpAddress.parse(address)).sort((a, b) => a.compare(b));
 }
