@@ -9,7 +9,7 @@ import { type AttachmentRecord, AttachmentRecords } from './attachment-record.ts
 
 let records: AttachmentRecords;
 beforeEach(() => {
-  records = new AttachmentRecords(join(mkdtempSync(join(tmpdir(), 'netloom-records-')), 'attachments'));
+  records = new AttachmentRecords({ runDirectory: mkdtempSync(join(tmpdir(), 'netloom-records-')) });
 });
 afterEach(() => rmSync(join(records.directory, '..'), { recursive: true, force: true }));
 

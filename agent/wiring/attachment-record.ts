@@ -1,15 +1,15 @@
 // What was made for an attachment, written down before it is made: so that DEL, GC and the agent find it whatever died meanwhile,
 // also when the pod's namespace or its configuration is gone. Records lie in the run directory: they end with the kernel state
 // that they describe.
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { bootId } from '../../kernel/boot.ts';
 import { IpAddress } from '../../net/address.ts';
 import { Mac } from '../../net/mac.ts';
 import { isIdentifier, isInterfaceName } from '../../net/names.ts';
 import { Prefix } from '../../net/prefix.ts';
 import { errorCode } from '../../runtime/error-text.ts';
-import { writeFileAtomicSync } from '../../runtime/write-file.ts';
 import { type Attachment, attachmentFileName } from './attachment.ts';
 import { type PodRules, portProtocols, ruleBackends } from './pod-rules.ts';
 
@@ -30,6 +30,8 @@ export interface AttachmentRecord {
   readonly rules?: PodRules | undefined;
   /** True when there are limits, on the host's end and an ifb device. */
   readonly bandwidth: boolean;
+  /** The host's end that another plugin made, if limits are on it. */
+  readonly limitedLink?: string | undefined;
   /** "NAMESPACE/NAME" in Kubernetes. */
   readonly pod?: string | undefined;
   /** Milliseconds since 1970. */
@@ -83,39 +85,73 @@ const shape = z.object({
   addresses: z.array(address),
   rules: rules.optional(),
   bandwidth: z.boolean(),
+  limitedLink: link.optional(),
   pod: z.string().optional(),
   madeAt: z.number(),
 }) satisfies z.ZodType<AttachmentRecord>;
+
+/** No power cut matters in the run directory: what is renamed is whole to every process. */
+const temporaryEnding = '.tmp';
 
 /** Records of all networks in one directory (0700). Writers of one attachment hold its lock. */
 export class AttachmentRecords {
   readonly directory: string;
 
-  /** `<runDirectory>/attachments`. Opens nothing. */
-  constructor(directory: string) {
-    this.directory = directory;
+  /** Opens nothing. */
+  constructor({ runDirectory }: { readonly runDirectory: string }) {
+    this.directory = join(runDirectory, 'attachments');
   }
 
   /** Undefined when there is none, or none that can be read. */
   read(attachment: Attachment): AttachmentRecord | undefined {
-    const found = readRecord(this.#path(attachment));
+    return this.readNamed(attachmentFileName(attachment));
+  }
+
+  /** As `read`, by the name of its file (attachmentFileName). */
+  readNamed(name: string): AttachmentRecord | undefined {
+    const found = readRecord(join(this.directory, `${name}.json`));
     return found === undefined || 'problem' in found ? undefined : found;
   }
 
+  /** Replaces the file in one step. What a crash leaves of that bears the attachment's name, and goes with its next record. */
   write(record: AttachmentRecord): void {
-    mkdirSync(this.directory, { recursive: true, mode: 0o700 });
-    writeFileAtomicSync(this.#path(record.attachment), `${JSON.stringify(record)}\n`, { mode: 0o600 });
+    const path = this.#path(record.attachment);
+    const temporary = `${path}${temporaryEnding}`;
+    const text = `${JSON.stringify(record)}\n`;
+    try {
+      writeFileSync(temporary, text, { mode: 0o600 });
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+      mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+      writeFileSync(temporary, text, { mode: 0o600 });
+    }
+    renameSync(temporary, path);
   }
 
   /** None there is success. */
   remove(attachment: Attachment): void {
-    rmSync(this.#path(attachment), { force: true });
+    const path = this.#path(attachment);
+    unlinkIfThere(`${path}${temporaryEnding}`);
+    unlinkIfThere(path);
+  }
+
+  /** Files that a crash left within `write`, by the names of their attachments' locks (attachmentFileName). */
+  unfinished(): readonly string[] {
+    const ending = `.json${temporaryEnding}`;
+    return fileNames(this.directory).flatMap((name) =>
+      name.endsWith(ending) ? [name.slice(0, -ending.length)] : [],
+    );
+  }
+
+  /** Removes what `unfinished` found, whose lock the caller holds. */
+  removeUnfinished(name: string): void {
+    unlinkIfThere(join(this.directory, `${name}.json${temporaryEnding}`));
   }
 
   all(): { readonly records: readonly AttachmentRecord[]; readonly spoilt: readonly SpoiltRecord[] } {
     const records: AttachmentRecord[] = [];
     const spoilt: SpoiltRecord[] = [];
-    for (const name of names(this.directory)) {
+    for (const name of fileNames(this.directory).filter((file) => file.endsWith('.json'))) {
       const found = readRecord(join(this.directory, name));
       if (found === undefined) continue;
       if ('problem' in found) spoilt.push(found);
@@ -129,9 +165,18 @@ export class AttachmentRecords {
   }
 }
 
-function names(directory: string): readonly string[] {
+/** rmSync looks at what it removes first. */
+function unlinkIfThere(path: string): void {
   try {
-    return readdirSync(directory).filter((name) => name.endsWith('.json'));
+    unlinkSync(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+function fileNames(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return [];
     throw error;
@@ -144,4 +189,12 @@ function readRecord(path: string): AttachmentRecord | SpoiltRecord | undefined {
   } catch (error) {
     return errorCode(error) === 'ENOENT' ? undefined : { path, problem: String(error) };
   }
+}
+
+/** The rules that the kernel should have. An attachment that is being made has its rules recorded before they are carried. */
+export function recordedRules(records: readonly AttachmentRecord[]): readonly PodRules[] {
+  const boot = bootId();
+  return records.flatMap(({ rules, phase, bootId: ofBoot }) =>
+    rules === undefined || phase === 'deleting' || ofBoot !== boot ? [] : [rules],
+  );
 }

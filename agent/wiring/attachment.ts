@@ -43,3 +43,8 @@ export function podMac(attachment: Attachment): Mac {
 export function attachmentFileName(attachment: Attachment): string {
   return digest('file', attachment).toString('hex').slice(0, 32);
 }
+
+/** Whose interface it is, for people. */
+export function attachmentText({ containerId, ifname }: Attachment, pod: string | undefined): string {
+  return pod === undefined ? `container "${containerId}" (${ifname})` : `pod ${pod}`;
+}

@@ -13,6 +13,8 @@ export const cniCodes = {
   invalidNetns: 8,
   tryAgainLater: 11,
   notAvailable: 50,
+  /** As 50, and pods that are there may have lost their way. */
+  limited: 51,
   /** The kernel refused to make or change a network object. */
   kernelRefused: 100,
   /** The interface is there already: ADD a second time. */

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import type { IpAddress } from '../../net/address.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import { errorCode } from '../../runtime/error-text.ts';
-import { parseSubnetEnv } from '../subnet-env.ts';
 import { CniError, cniCodes } from './cni-error.ts';
+import { parseSubnetEnv, type SubnetEnv } from './subnet-env.ts';
 
 export interface NodeNetwork {
   /** Name of the pods' bridge. */
@@ -35,11 +35,15 @@ export function readNodeNetwork(options: {
   readonly subnetFile: string;
   readonly bridge: string;
 }): NodeNetwork {
-  const { subnetFile, bridge } = options;
+  const { ip4, ip6, mtu } = readSubnetEnv(options.subnetFile);
+  const gateways = [ip4, ip6].flatMap((family) => (family === undefined ? [] : [family.gateway]));
+  return { bridge: options.bridge, mtu, subnets: gateways.map(nodeSubnet) };
+}
+
+/** As `readNodeNetwork`, with all that the file says. */
+export function readSubnetEnv(subnetFile: string): SubnetEnv {
   try {
-    const { ip4, ip6, mtu } = parseSubnetEnv(readFileSync(subnetFile, 'utf8'));
-    const gateways = [ip4, ip6].flatMap((family) => (family === undefined ? [] : [family.gateway]));
-    return { bridge, mtu, subnets: gateways.map(nodeSubnet) };
+    return parseSubnetEnv(readFileSync(subnetFile, 'utf8'));
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') {
       throw new CniError(

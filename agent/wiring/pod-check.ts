@@ -21,8 +21,8 @@ export interface ExpectedPod {
 export interface PodCheckInput {
   readonly attachment: Attachment;
   readonly bridge: string;
-  /** What the IPAM has reserved for it. */
-  readonly reserved: readonly IpAddress[];
+  /** What the IPAM has reserved for it; undefined: it takes no addresses. */
+  readonly reserved: readonly IpAddress[] | undefined;
   readonly expected: ExpectedPod;
 }
 
@@ -65,11 +65,11 @@ export function podProblems(
     ...(link.mac?.equals(mac) === true
       ? []
       : [`interface "${ifname}" has MAC address ${link.mac ?? 'none'}, not ${mac}`]),
-    ...(reserved.length > 0 ? [] : ['no address is reserved for it']),
+    ...(reserved?.length === 0 ? ['no address is reserved for it'] : []),
     ...expected.addresses
       .filter((address) => !has(address))
       .map((address) => `address ${address} is missing on "${ifname}"`),
-    ...reserved
+    ...(reserved ?? [])
       .filter((address) => !expected.addresses.some((other) => other.address.equals(address)))
       .map((address) => `address ${address} is reserved for it, but the result does not have it`),
     ...expected.routes

@@ -1,15 +1,15 @@
 // Executes a pod's plan in the kernel and takes it back: one batch in the host's namespace, one in the pod's. Addresses are
 // given to it; who has them is the IPAM's.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isExists, isNotFound } from '../../kernel/kernel-error.ts';
 import type { Netns } from '../../kernel/netns.ts';
 import { openRouteDriver, type RouteAccess } from '../../kernel/route/driver.ts';
 import type { Link } from '../../kernel/route/objects.ts';
-import type { RouteStep } from '../../kernel/route/step.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
-import type { IpAddress } from '../../net/address.ts';
-import { type Attachment, hostLinkName } from './attachment.ts';
+import { IpAddress } from '../../net/address.ts';
+import type { Attachment } from './attachment.ts';
 import { CniError, cniCodes } from './cni-error.ts';
-import { hostDeleteStep, hostSteps, type PodPlan, podSteps, podSysctls } from './pod-plan.ts';
+import { hostSteps, mainTable, type PodPlan, type PodRoute, podSteps, podSysctls } from './pod-plan.ts';
 
 /** The node's side: its namespace and a driver that is open in it. */
 export interface Host {
@@ -28,42 +28,49 @@ export function requireBridge(name: string, { route }: Host): Link {
   );
 }
 
-/** Makes everything or, when something fails, nothing. Throws CniError when the interface is there already, KernelError. */
-export function attachPod(plan: PodPlan, { host, pod }: { readonly host: Host; readonly pod: Netns }): void {
-  // Asked first: to the driver an equal link that is there already is success.
-  if (host.route.link(plan.hostLink) !== undefined) throw existing(plan, host);
-  const [made, port] = host.route.apply(hostSteps(plan, pod));
-  if (made?.error !== undefined) throw isExists(made.error) ? existing(plan, host) : made.error;
+/**
+ * Makes the pair and all that is on it; returns the routes that it made. A default route is left out when the pod has one through
+ * another interface: its first network stays its way out. What was made before a failure is the caller's to take back. Throws
+ * CniError when the pod has an interface of this name, KernelError. The host's end must not be there.
+ */
+export function attachPod(
+  plan: PodPlan,
+  { host, pod }: { readonly host: Host; readonly pod: Netns },
+): readonly PodRoute[] {
+  const inPod = openRouteDriver({ netns: pod });
   try {
+    const routes = withoutSecondDefault(plan.routes, inPod);
+    const [made, port] = host.route.apply(hostSteps(plan, pod));
+    if (made?.error !== undefined) throw isExists(made.error) ? existing(plan) : made.error;
     if (port?.error !== undefined) throw port.error;
     // Frames of a port go to the bridge; should it ever leave it, no pod may route for the node.
     setSysctl({ key: `net/ipv6/conf/${plan.hostLink}/accept_ra`, value: '0', optional: true }, host.netns);
     for (const sysctl of podSysctls(plan)) setSysctl(sysctl, pod);
-    applyInPod(podSteps(plan), pod);
-  } catch (error) {
-    host.route.apply([{ kind: 'link-delete', link: { name: plan.hostLink, detail: { kind: 'veth' } } }]);
-    throw error;
+    for (const { error } of inPod.apply(podSteps({ ...plan, routes }))) if (error !== undefined) throw error;
+    return routes;
+  } finally {
+    inPod.close();
   }
 }
 
-function existing({ hostLink, ifname }: PodPlan, { route }: Host): CniError {
-  const attached = route.link(hostLink) !== undefined;
-  return new CniError(
-    cniCodes.interfaceExists,
-    attached
-      ? `Cannot add interface "${ifname}": this container has it already`
-      : `Cannot add interface "${ifname}": the pod's namespace has one of this name`,
-    { details: attached ? `its host end is ${hostLink}` : 'it was made by somebody else' },
+/** Addresses that only a default route leads to (RFC 7600, RFC 6666). */
+const anywhere = { 4: IpAddress.parse('192.0.0.8'), 6: IpAddress.parse('100::8') } as const;
+
+function withoutSecondDefault(routes: readonly PodRoute[], inPod: RouteAccess): readonly PodRoute[] {
+  return routes.filter(
+    ({ destination, table = mainTable }) =>
+      destination.length > 0 ||
+      table !== mainTable ||
+      inPod.routeTo(anywhere[destination.family]) === undefined,
   );
 }
 
-function applyInPod(steps: readonly RouteStep[], pod: Netns): void {
-  const route = openRouteDriver({ netns: pod });
-  try {
-    for (const { error } of route.apply(steps)) if (error !== undefined) throw error;
-  } finally {
-    route.close();
-  }
+function existing({ ifname }: PodPlan): CniError {
+  return new CniError(
+    cniCodes.interfaceExists,
+    `Cannot add interface "${ifname}": the pod's namespace has one of this name`,
+    { details: 'it was made by somebody else' },
+  );
 }
 
 function setSysctl(
@@ -77,12 +84,30 @@ function setSysctl(
   }
 }
 
-/** Removes the pair by its name on the host. False when it was not there, which is success too. */
-export function detachPod(attachment: Attachment, host: Host): boolean {
-  if (host.route.link(hostLinkName(attachment)) === undefined) return false;
-  for (const { error } of host.route.apply([hostDeleteStep(attachment)]))
-    if (error !== undefined) throw error;
-  return true;
+/** Milliseconds: as long as the reference waits. */
+const longestDetection = 5000;
+
+/** Resolves when no IPv6 address of the interface is tentative any more. Rejects with CniError for a duplicate. */
+export async function awaitAddresses({ ifname }: PodPlan, pod: Netns): Promise<void> {
+  const route = openRouteDriver({ netns: pod });
+  const deadline = performance.now() + longestDetection;
+  try {
+    for (;;) {
+      const tentative = route
+        .addressesOn(ifname)
+        .find((address) => address.tentative === true && address.scope === 'global');
+      if (tentative === undefined) return;
+      if (performance.now() >= deadline) {
+        throw new CniError(
+          cniCodes.kernelRefused,
+          `Cannot use address ${tentative.prefix} on "${ifname}": duplicate address detection did not end well`,
+        );
+      }
+      await sleep(20);
+    }
+  } finally {
+    route.close();
+  }
 }
 
 /**
@@ -97,9 +122,9 @@ export function detachForeign(
   try {
     const link = route.link(ifname);
     if (link?.detail.kind !== 'veth') return;
-    const isOurs = [...route.read().addresses.values()].some(
-      (address) => address.link === ifname && reserved.some((own) => own.equals(address.prefix.address)),
-    );
+    const isOurs = route
+      .addressesOn(ifname)
+      .some((address) => reserved.some((own) => own.equals(address.prefix.address)));
     if (!isOurs) return;
     for (const { error } of route.apply([{ kind: 'link-delete', link }]))
       if (error !== undefined) throw error;

@@ -1,219 +1,185 @@
-// Attaches pods to the node's bridge and takes them off it: lock, address and links of one attachment, in an order that leaves
-// nothing behind when a step fails. It speaks no CNI; cni/ turns requests into these calls and their values into results.
-import { join } from 'node:path';
-import { Netns } from '../../kernel/netns.ts';
-import { openRouteDriver } from '../../kernel/route/driver.ts';
-import type { IpAddress } from '../../net/address.ts';
-import type { Mac } from '../../net/mac.ts';
-import { Prefix } from '../../net/prefix.ts';
-import { rangeOf } from '../ipam/address-range.ts';
-import { AddressStore } from '../ipam/address-store.ts';
-import type { AddressOwner } from '../ipam/reservation.ts';
-import type { Attachment } from './attachment.ts';
-import { withAttachmentLock } from './attachment-lock.ts';
+// Attaches pods to a bridge and takes them off it: what may be done to an attachment, and when. How it is made and taken back is
+// make-attachment.ts and undo-attachment.ts. It speaks no CNI; cni/ turns requests into these calls.
+import { bootId } from '../../kernel/boot.ts';
+import { errorMessage } from '../../runtime/error-text.ts';
+import type { RangeSets } from '../ipam/address-range.ts';
+import { hostLinkName } from './attachment.ts';
+import { AttachmentRecords } from './attachment-record.ts';
 import { CniError, cniCodes } from './cni-error.ts';
-import type { NodeNetwork } from './node-network.ts';
-import { checkPod, type ExpectedPod } from './pod-check.ts';
-import { attachPod, detachForeign, detachPod, type Host, requireBridge } from './pod-links.ts';
-import { findPodNetns, openPodNetns } from './pod-netns.ts';
-import { type PodAddress, planPod } from './pod-plan.ts';
-
-export interface WiringOptions {
-  /** The node's namespace; the process's own if absent. */
-  readonly netns?: Netns | undefined;
-}
-
-/** Where an attachment's state is: the agent and a plugin that works without it must agree on both. */
-export interface AttachmentPlace {
-  readonly attachment: Attachment;
-  /** host-local's dataDir: "/var/lib/cni/networks". */
-  readonly ipamDirectory: string;
-  /** "/run/netloom": holds the locks. */
-  readonly runDirectory: string;
-}
-
-export interface AddRequest extends AttachmentPlace {
-  /** Path of the pod's namespace. */
-  readonly netns: string;
-  readonly node: NodeNetwork;
-  /** The node's if absent. */
-  readonly mtu?: number | undefined;
-  readonly hairpin: boolean;
-  /** At most one a family; the others are chosen. */
-  readonly requested?: readonly IpAddress[];
-}
-
-export interface DelRequest extends AttachmentPlace {
-  /** May be empty, gone, or no namespace. */
-  readonly netns: string;
-}
-
-export interface CheckRequest extends AttachmentPlace {
-  readonly netns: string;
-  readonly bridge: string;
-  readonly expected: ExpectedPod;
-}
-
-export interface CollectRequest extends Omit<AttachmentPlace, 'attachment'> {
-  readonly network: string;
-  readonly valid: readonly AddressOwner[];
-}
-
-export interface WiredPod {
-  readonly bridge: { readonly name: string; readonly mac: Mac | undefined };
-  readonly host: { readonly name: string; readonly mac: Mac };
-  readonly pod: { readonly name: string; readonly mac: Mac; readonly mtu: number };
-  readonly addresses: readonly PodAddress[];
-}
+import { invalidAttachments } from './collect-attachments.ts';
+import { addLoopback, checkLoopback, removeLoopback } from './loopback.ts';
+import { makeAttachment, makeChained } from './make-attachment.ts';
+import { checkPod } from './pod-check.ts';
+import { openPodNetns } from './pod-netns.ts';
+import { undoAttachment, undoUnrecorded } from './undo-attachment.ts';
+import type {
+  AddRequest,
+  ChainRequest,
+  CheckRequest,
+  CollectRequest,
+  DelRequest,
+  WiredPod,
+} from './wire-request.ts';
+import {
+  exclusively,
+  openWiringState,
+  type StorePlace,
+  unlessHeld,
+  type WiringOptions,
+  type WiringState,
+} from './wiring-state.ts';
 
 /** All reject with CniError for what a runtime may cause, with KernelError for what the kernel refuses. */
 export interface Wiring {
-  /** An attachment that is there already is refused, and stays as it is. */
+  /** An attachment that is there already is refused, and stays as it is. What a crashed one left is taken away first. */
   add(request: AddRequest): Promise<WiredPod>;
-  /** What is missing is success. */
+  /** Publishes ports and sets limits for an interface that another plugin made. Again: it has the new ones. */
+  chain(request: ChainRequest): Promise<void>;
+  /** What is missing is success. The interface is gone, in both namespaces, when it resolves. */
   del(request: DelRequest): Promise<void>;
   check(request: CheckRequest): Promise<void>;
   /** Removes all attachments of one network that are not in the list. Goes on when one fails; rejects with all that did. */
   collect(request: CollectRequest): Promise<void>;
-  close(): void;
+  /** True when each of the sets has an address that is nobody's. */
+  hasFree(place: StorePlace, sets: RangeSets): Promise<boolean>;
+  /** True when there are attachments of the network. */
+  isUsed(place: { readonly network: string; readonly runDirectory: string }): boolean;
+  /** The loopback interface of a pod, by its namespace's path. */
+  readonly loopback: Readonly<Record<'add' | 'del' | 'check', (netns: string) => void>>;
+  close(): Promise<void>;
 }
 
 /** Milliseconds that DEL and CHECK wait for an operation on the same attachment: one that was given up by the runtime. */
 const longestWait = 5000;
 
+/** DELs at once of a collection. */
+const collectors = 8;
+
 export function createWiring(options: WiringOptions = {}): Wiring {
-  return new KernelWiring(options.netns);
+  const state = openWiringState(options);
+  const { netns } = state.host;
+  const del = (request: DelRequest) => remove(state, request);
+  return {
+    add: (request) =>
+      exclusively(request, { waitMs: 0 }, async (records) => {
+        using pod = openPodNetns(request.netns, netns);
+        await clearLeftovers(state, request, records);
+        return await makeAttachment(state, request, { pod, records });
+      }),
+    chain: (request) =>
+      exclusively(request, { waitMs: 0 }, async (records) => {
+        using pod = openPodNetns(request.netns, netns);
+        const before = records.read(request.attachment);
+        if (before !== undefined) await undoAttachment(state, before, { records, release: 'all' });
+        await makeChained(state, request, { pod, records });
+      }),
+    del,
+    check: (request) => check(state, request),
+    collect: (request) => collect(state, request, del),
+    hasFree: (place, sets) => state.store(place).hasFree(sets),
+    isUsed: ({ network, runDirectory }) =>
+      new AttachmentRecords({ runDirectory })
+        .all()
+        .records.some(({ attachment }) => attachment.network === network),
+    loopback: {
+      add: (path) => addLoopback(path, netns),
+      del: (path) => removeLoopback(path, netns),
+      check: (path) => checkLoopback(path, netns),
+    },
+    close: () => state.close(),
+  };
 }
 
-class KernelWiring implements Wiring {
-  readonly #host: Host;
-  readonly #ownsNetns: boolean;
-  readonly #stores = new Map<string, AddressStore>();
-
-  constructor(netns: Netns | undefined) {
-    this.#ownsNetns = netns === undefined;
-    this.#host = { netns: netns ?? Netns.current(), route: openRouteDriver({ netns }) };
+/** What an ADD or DEL that died left of this attachment. One that is whole is refused, and stays as it is. */
+async function clearLeftovers(
+  state: WiringState,
+  { attachment }: AddRequest,
+  records: AttachmentRecords,
+): Promise<void> {
+  const link = state.host.route.link(hostLinkName(attachment));
+  const record = records.read(attachment);
+  // Without a record, an older version made it.
+  if (link !== undefined && (record === undefined || record.phase === 'added')) {
+    throw new CniError(
+      cniCodes.interfaceExists,
+      `Cannot add interface "${attachment.ifname}": this container has it already`,
+      { details: `its host end is ${link.name}` },
+    );
   }
+  if (record !== undefined) await undoAttachment(state, record, { records, release: 'all' });
+}
 
-  add(request: AddRequest): Promise<WiredPod> {
-    return this.#exclusive(request, { waitMs: 0 }, async () => {
-      using pod = openPodNetns(request.netns, this.#host.netns);
-      const bridge = requireBridge(request.node.bridge, this.#host);
-      const { attachment, node, hairpin } = request;
-      const store = this.#store(request);
-      const { addresses, reserved } = await store.allocate({
-        owner: attachment,
-        ranges: node.subnets.map(({ subnet, gateway }) => rangeOf(subnet, gateway)),
-        ...(request.requested === undefined ? {} : { requested: request.requested }),
-      });
-      const plan = planPod(attachment, {
-        bridge: bridge.name,
-        mtu: request.mtu ?? node.mtu,
-        hairpin,
-        addresses: withSubnets(addresses, node),
-      });
-      try {
-        attachPod(plan, { host: this.#host, pod });
-      } catch (error) {
-        await store.release(attachment, reserved);
-        throw error;
-      }
-      return {
-        bridge: { name: bridge.name, mac: bridge.mac },
-        host: { name: plan.hostLink, mac: plan.hostMac },
-        pod: { name: plan.ifname, mac: plan.podMac, mtu: plan.mtu },
-        addresses: plan.addresses,
-      };
-    });
-  }
+function remove(state: WiringState, request: DelRequest): Promise<void> {
+  return exclusively(request, { waitMs: longestWait }, async (records) => {
+    const { attachment, ipamDirectory } = request;
+    const record = records.read(attachment);
+    if (record === undefined) return await undoUnrecorded(state, request);
+    await undoAttachment(state, record, { records, release: 'all' });
+    // The configuration may name another directory than at ADD: nothing of the owner's is to stay in either.
+    if (ipamDirectory === undefined || ipamDirectory === record.ipamDirectory) return;
+    await state.store({ network: attachment.network, ipamDirectory }).release(attachment);
+  });
+}
 
-  /** The address goes last: nobody else may have it while the pod's interface is there. */
-  del(request: DelRequest): Promise<void> {
-    return this.#exclusive(request, { waitMs: longestWait }, async () => {
-      const { attachment } = request;
-      const store = this.#store(request);
-      if (!detachPod(attachment, this.#host))
-        await this.#detachForeign(request, await store.find(attachment));
-      await store.release(attachment);
-    });
-  }
+function check(state: WiringState, request: CheckRequest): Promise<void> {
+  return exclusively(request, { waitMs: longestWait }, async (records) => {
+    const { attachment, bridge, ipamDirectory, expected, bandwidth } = request;
+    const { host, parts, store } = state;
+    using pod = openPodNetns(request.netns, host.netns);
+    const record = records.read(attachment);
+    // Of an interface that another plugin made, that plugin says how it should be.
+    const isChained = record !== undefined && record.hostLink === undefined;
+    const reserved =
+      ipamDirectory === undefined
+        ? undefined
+        : await store({ network: attachment.network, ipamDirectory }).find(attachment, {
+            known: record?.bootId === bootId() ? record.addresses : undefined,
+          });
+    const link = record?.hostLink === undefined ? undefined : host.route.link(record.hostLink);
+    const problems = [
+      ...(isChained ? [] : checkPod({ attachment, bridge: bridge(), reserved, expected }, { host, pod })),
+      ...(record?.rules === undefined ? [] : await parts.firewall.check(record.rules)),
+      ...(bandwidth === undefined || link === undefined
+        ? []
+        : parts.limiter.check(attachment, {
+            hostLink: link.name,
+            mtu: link.mtu ?? expectedMtu,
+            limits: bandwidth,
+          })),
+    ];
+    const [first, ...others] = problems;
+    if (first === undefined) return;
+    throw new CniError(
+      cniCodes.checkFailed,
+      `Container "${attachment.containerId}" is not as it was made: ${first}`,
+      { details: others.join('; ') },
+    );
+  });
+}
 
-  async #detachForeign({ attachment, netns }: DelRequest, reserved: readonly IpAddress[]): Promise<void> {
-    if (reserved.length === 0) return;
-    using pod = findPodNetns(netns, this.#host.netns);
-    if (pod !== undefined) detachForeign(attachment, { pod, reserved });
-  }
+const expectedMtu = 1500;
 
-  check(request: CheckRequest): Promise<void> {
-    return this.#exclusive(request, { waitMs: longestWait }, async () => {
-      const { attachment, bridge, expected } = request;
-      using pod = openPodNetns(request.netns, this.#host.netns);
-      const reserved = await this.#store(request).find(attachment);
-      const problems = checkPod({ attachment, bridge, reserved, expected }, { host: this.#host, pod });
-      if (problems.length === 0) return;
-      throw new CniError(
-        cniCodes.checkFailed,
-        `Container "${attachment.containerId}" is not as it was made: ${problems[0]}`,
-        { details: problems.slice(1).join('; ') },
-      );
-    });
-  }
-
-  async collect({ network, valid, ...place }: CollectRequest): Promise<void> {
-    const owners = await this.#store({ ...place, attachment: { network } }).owners();
-    const errors: Error[] = [];
-    for (const owner of owners.filter((candidate) => !isValid(candidate, valid))) {
-      const attachment = { network, ...owner };
-      await this.del({ ...place, attachment, netns: '' }).catch((error: Error) => errors.push(error));
+async function collect(
+  state: WiringState,
+  { network, valid, runDirectory, ipamDirectory }: CollectRequest,
+  del: Wiring['del'],
+): Promise<void> {
+  const records = new AttachmentRecords({ runDirectory });
+  const recorded = records.all().records.map(({ attachment }) => attachment);
+  const owners = ipamDirectory === undefined ? [] : await state.store({ network, ipamDirectory }).owners();
+  const waiting = [...invalidAttachments({ network, recorded, owners, valid })];
+  const errors: string[] = [];
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const request = { attachment: next, runDirectory, ipamDirectory, netns: '' };
+      await del(request).catch((error: unknown) => errors.push(errorMessage(error)));
     }
-    if (errors.length === 0) return;
-    const left = errors.map(({ message }) => message).join('; ');
-    throw new CniError(cniCodes.internal, `Cannot collect ${errors.length} attachments of "${network}"`, {
-      details: left,
-    });
-  }
-
-  close(): void {
-    this.#host.route.close();
-    if (this.#ownsNetns) this.#host.netns.close();
-  }
-
-  #exclusive<T>(
-    { attachment, runDirectory }: AttachmentPlace,
-    { waitMs }: { readonly waitMs: number },
-    action: () => Promise<T>,
-  ): Promise<T> {
-    return withAttachmentLock(attachment, action, { directory: join(runDirectory, 'locks'), waitMs });
-  }
-
-  /** One for a directory, kept: it remembers who has what. */
-  #store({ attachment, ipamDirectory }: StorePlace): AddressStore {
-    const directory = join(ipamDirectory, attachment.network);
-    let store = this.#stores.get(directory);
-    if (store === undefined) {
-      store = new AddressStore(directory);
-      this.#stores.set(directory, store);
-    }
-    return store;
-  }
-}
-
-interface StorePlace {
-  readonly attachment: Pick<Attachment, 'network'>;
-  readonly ipamDirectory: string;
-}
-
-/** An owner without an interface (an old host-local's) is valid when its container is. */
-function isValid({ containerId, ifname }: AddressOwner, valid: readonly AddressOwner[]): boolean {
-  return valid.some(
-    (other) => other.containerId === containerId && (ifname === '' || other.ifname === ifname),
-  );
-}
-
-function withSubnets(addresses: readonly IpAddress[], { subnets }: NodeNetwork): readonly PodAddress[] {
-  return addresses.flatMap((address) =>
-    subnets
-      .filter(({ subnet }) => subnet.contains(address))
-      .map(({ subnet, gateway }) => ({ address: new Prefix(address, subnet.length), gateway })),
-  );
+  };
+  await Promise.all(Array.from({ length: collectors }, work));
+  for (const name of records.unfinished())
+    await unlessHeld({ runDirectory, name }, async () => records.removeUnfinished(name));
+  if (errors.length === 0) return;
+  throw new CniError(cniCodes.internal, `Cannot collect ${errors.length} attachments of "${network}"`, {
+    details: errors.join('; '),
+  });
 }

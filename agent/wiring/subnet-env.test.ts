@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Prefix } from '../net/prefix.ts';
+import { Prefix } from '../../net/prefix.ts';
 import { formatSubnetEnv, parseSubnetEnv, type SubnetEnv } from './subnet-env.ts';
 
 const ip4 = { networks: [Prefix.parse('10.244.0.0/16')], gateway: Prefix.parse('10.244.1.1/24') };

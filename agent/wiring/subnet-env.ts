@@ -1,6 +1,6 @@
 // subnet.env: what flannel's CNI plugin and ours read about the node's subnet. Written byte for byte as flannel does
 // (pkg/subnet/subnet.go), read by anything that sources shell variables.
-import { Prefix } from '../net/prefix.ts';
+import { Prefix } from '../../net/prefix.ts';
 
 export interface SubnetEnv {
   readonly ip4: SubnetEnvFamily | undefined;
