@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { agentSocketPath, cniVariables } from './agent-client.ts';
+import { agentSocketPath, cniVariables, stateDirectoryOf } from './agent-client.ts';
 
 test.each([
   ['{"runDirectory": "/run/lab"}', '/run/lab/netloom.sock'],
@@ -11,6 +11,14 @@ test.each([
   ['{', '/run/netloom/netloom.sock'],
 ])('the agent of %s is asked at %s', (stdin, path) => {
   expect(agentSocketPath(stdin)).toBe(path);
+});
+
+test.each([
+  ['{"stateDirectory": "/state"}', '/state'],
+  ['{"STATEdirectory": "/state"}', '/state'],
+  ['{"stateDirectory": null, "runDirectory": "/run/lab"}', '/var/lib/netloom'],
+])('DELs of %s are queued in %s', (stdin, path) => {
+  expect(stateDirectoryOf(stdin)).toBe(path);
 });
 
 test('only CNI_* leaves the plugin', () => {

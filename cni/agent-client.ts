@@ -1,7 +1,9 @@
-// Hands a call to the agent's unix socket. It decides nothing about the call, and loads little: it is on the way of every pod.
+// Hands a call to the agent's unix socket. It decides nothing about the call, and loads little: it is on the way of every pod
+// where there is no launcher (cni/launcher.c does the same in C).
+import { type CallVariables, encodeCall } from './call-body.ts';
 import { withCanonicalKeys } from './canonical-keys.ts';
 import type { PluginInput } from './request.ts';
-import { postToSocket } from './socket-post.ts';
+import { type PostOutcome, postToSocket } from './socket-post.ts';
 
 export interface AgentAnswer {
   readonly exitCode: 0 | 1;
@@ -14,29 +16,38 @@ export type AgentOutcome =
   | { readonly kind: 'absent' }
   | { readonly kind: 'failed'; readonly detail: string };
 
+export interface AgentCall {
+  readonly env: CallVariables;
+  /** As it came. */
+  readonly stdin: Buffer;
+}
+
 /** Milliseconds; runtimes wait for minutes, but a pod's start is retried. */
 export const agentDeadline = 20_000;
 
 /** Where the agent listens, by the configuration as far as it can be read: its faults are found by whoever does the work. */
 export function agentSocketPath(stdin: string): string {
-  return `${runDirectoryOf(stdin) ?? '/run/netloom'}/netloom.sock`;
+  return `${configPath(stdin, 'runDirectory') ?? '/run/netloom'}/netloom.sock`;
 }
 
-function runDirectoryOf(stdin: string): string | undefined {
+/** Where DELs are queued, by the configuration as far as it can be read. */
+export function stateDirectoryOf(stdin: string): string {
+  return configPath(stdin, 'stateDirectory') ?? '/var/lib/netloom';
+}
+
+function configPath(stdin: string, key: string): string | undefined {
   try {
-    const config = withCanonicalKeys(JSON.parse(stdin), ['runDirectory']);
-    const directory =
-      typeof config === 'object' && config !== null && 'runDirectory' in config
-        ? config.runDirectory
-        : undefined;
-    return typeof directory === 'string' && directory.startsWith('/') ? directory : undefined;
+    const config = withCanonicalKeys(JSON.parse(stdin), [key]);
+    if (typeof config !== 'object' || config === null) return undefined;
+    const path: unknown = new Map(Object.entries(config)).get(key);
+    return typeof path === 'string' && path.startsWith('/') ? path : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Only CNI_*: the rest of the environment is nobody's business. */
-export function cniVariables(env: PluginInput['env']): Readonly<Record<string, string>> {
+export function cniVariables(env: PluginInput['env']): CallVariables {
   return Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) =>
       name.startsWith('CNI_') && value !== undefined ? [[name, value] as const] : [],
@@ -45,16 +56,16 @@ export function cniVariables(env: PluginInput['env']): Readonly<Record<string, s
 }
 
 /** Never rejects. */
-export async function askAgent(input: PluginInput, timeoutMs = agentDeadline): Promise<AgentOutcome> {
+export async function askAgent({ env, stdin }: AgentCall, timeoutMs = agentDeadline): Promise<AgentOutcome> {
   const outcome = await postToSocket({
-    socketPath: agentSocketPath(input.stdin),
+    socketPath: agentSocketPath(stdin.toString('utf8')),
     path: '/cni',
-    body: JSON.stringify({ env: cniVariables(input.env), stdin: input.stdin }),
+    body: encodeCall(env, stdin),
     timeoutMs,
   });
   switch (outcome.kind) {
     case 'answered': {
-      const answer = outcome.status === 200 ? readAnswer(outcome.body) : undefined;
+      const answer = readAnswer(outcome, env['CNI_COMMAND']);
       return answer === undefined ? { kind: 'absent' } : { kind: 'answered', answer };
     }
     case 'absent':
@@ -67,22 +78,12 @@ export async function askAgent(input: PluginInput, timeoutMs = agentDeadline): P
   }
 }
 
-function readAnswer(text: string): AgentAnswer | undefined {
-  try {
-    const body: unknown = JSON.parse(text);
-    return isAnswer(body) ? body : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isAnswer(body: unknown): body is AgentAnswer {
-  return (
-    typeof body === 'object' &&
-    body !== null &&
-    'exitCode' in body &&
-    (body.exitCode === 0 || body.exitCode === 1) &&
-    'stdout' in body &&
-    typeof body.stdout === 'string'
-  );
+/** Other statuses are those of a server that could not make sense of the request. What failed says why, and an ADD has a result. */
+function readAnswer(
+  { status, body }: Extract<PostOutcome, { kind: 'answered' }>,
+  command: string | undefined,
+): AgentAnswer | undefined {
+  if (status === 422 && body !== '') return { exitCode: 1, stdout: body };
+  if (status === 200 && (body !== '' || command !== 'ADD')) return { exitCode: 0, stdout: body };
+  return undefined;
 }

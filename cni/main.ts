@@ -1,5 +1,6 @@
-// The executable netloom-cni. It reads environment and standard input, answers VERSION itself, hands everything else to the
-// agent, and does the work itself when there is none. Nothing but the one answer goes to standard output.
+// The plugin as a process of its own: what the launcher (cni/launcher.c) runs when there is no agent, and the executable where
+// there is no launcher. It answers VERSION itself, hands everything else to the agent, and does the work itself when there is
+// none. Nothing but the one answer goes to standard output.
 import { readSync, writeSync } from 'node:fs';
 import { askAgent, cniVariables } from './agent-client.ts';
 import type { PluginOutput } from './plugin.ts';
@@ -23,13 +24,13 @@ function whenReady<T>(action: () => T): T {
 }
 
 /** Undefined when there is more than may be. */
-function readInput(): string | undefined {
+function readInput(): Buffer | undefined {
   const chunks: Buffer[] = [];
   let size = 0;
   while (size <= longestInput) {
     const chunk = Buffer.allocUnsafe(1 << 16);
     const count = whenReady(() => readSync(0, chunk));
-    if (count === 0) return Buffer.concat(chunks, size).toString('utf8');
+    if (count === 0) return Buffer.concat(chunks, size);
     chunks.push(chunk.subarray(0, count));
     size += count;
   }
@@ -48,14 +49,16 @@ async function answer(): Promise<PluginOutput> {
   if (command === 'VERSION') return { exitCode: 0, stdout: versionAnswer() };
   const stdin = readInput();
   if (stdin === undefined) {
-    const msg = `Cannot decode the network configuration: it is longer than ${longestInput} bytes`;
+    const msg = `Cannot decode the network configuration: it is longer than 1 MiB`;
     return { exitCode: 1, stdout: JSON.stringify({ code: 6, msg }) };
   }
   const outcome = await askAgent({ env, stdin });
   if (outcome.kind === 'answered') return outcome.answer;
   // Loaded only now: it is most of the program.
   const { agentFailed, runInProcess } = await import('./in-process.ts');
-  return outcome.kind === 'failed' ? agentFailed(outcome.detail, stdin) : await runInProcess({ env, stdin });
+  return outcome.kind === 'failed'
+    ? agentFailed(outcome.detail, { env, stdin })
+    : await runInProcess({ env, stdin: stdin.toString('utf8') });
 }
 
 try {

@@ -15,17 +15,26 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-const post = (body: string, timeoutMs = 5000) => postToSocket({ socketPath, path: '/cni', body, timeoutMs });
+const post = (body: string, timeoutMs = 5000) =>
+  postToSocket({ socketPath, path: '/cni', body: Buffer.from(body), timeoutMs });
 
 test("the runtime's own server understands it", async () => {
   const server = createHttpServer({
     log: silent,
-    routes: (app) => app.post('/cni', async ({ body }) => ({ back: body })),
+    routes: (app) => {
+      app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, (_, body, done) =>
+        done(null, body),
+      );
+      app.post('/cni', async ({ body }, reply) => {
+        if (!Buffer.isBuffer(body) || body.length === 0) return reply.code(422).send('{}');
+        return reply.send(body);
+      });
+    },
   });
   await server.listenUnix(socketPath);
-  const body = JSON.stringify({ text: 'ü'.repeat(100_000) });
-  expect(await post(body)).toEqual({ kind: 'answered', status: 200, body: `{"back":${body}}` });
-  expect(await post('{')).toMatchObject({ kind: 'answered', status: 400 });
+  const body = `CNI_A=\r\n\0\0${'ü'.repeat(100_000)}`;
+  expect(await post(body)).toEqual({ kind: 'answered', status: 200, body });
+  expect(await post('')).toEqual({ kind: 'answered', status: 422, body: '{}' });
   await server.close();
 });
 
@@ -76,8 +85,9 @@ test.each([
   ['HTTP/1.1 200 OK\r\n\r\n{}', { kind: 'absent' }],
   ['HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}', { kind: 'absent' }],
   ['HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}', { kind: 'absent' }],
+  ['HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\n{}', { kind: 'absent' }],
   ['SSH-2.0\r\n\r\n', { kind: 'absent' }],
   ['', { kind: 'absent' }],
 ])('%j', (text, outcome) => {
-  expect(parseAnswer(text)).toMatchObject(outcome);
+  expect(parseAnswer(Buffer.from(text))).toMatchObject(outcome);
 });

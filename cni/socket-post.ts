@@ -5,8 +5,7 @@ import { createConnection } from 'node:net';
 export interface SocketPost {
   readonly socketPath: string;
   readonly path: string;
-  /** JSON text. */
-  readonly body: string;
+  readonly body: Uint8Array;
   /** Milliseconds until the whole answer must be there. */
   readonly timeoutMs: number;
 }
@@ -43,24 +42,25 @@ export function postToSocket({ socketPath, path, body, timeoutMs }: SocketPost):
       size += chunk.length;
       if (size > longestAnswer) end({ kind: 'absent', detail: 'the answer does not end' });
     });
-    socket.on('end', () => end(parseAnswer(Buffer.concat(chunks).toString('utf8'))));
+    socket.on('end', () => end(parseAnswer(Buffer.concat(chunks))));
     socket.write(
-      `POST ${path} HTTP/1.1\r\nHost: netloom\r\nConnection: close\r\nContent-Type: application/json\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `POST ${path} HTTP/1.1\r\nHost: netloom\r\nConnection: close\r\nContent-Type: application/octet-stream\r\n` +
+        `Content-Length: ${body.length}\r\n\r\n`,
     );
+    socket.write(body);
   });
 }
 
 /** Reads a whole answer. Absent when it is cut off or no HTTP that we know. */
-export function parseAnswer(text: string): PostOutcome {
-  const split = text.indexOf('\r\n\r\n');
-  const [statusLine = '', ...headers] = text.slice(0, Math.max(split, 0)).split('\r\n');
-  const status = /^HTTP\/1\.[01] (\d{3})\b/.exec(statusLine)?.[1];
+export function parseAnswer(answer: Buffer): PostOutcome {
+  const split = answer.indexOf('\r\n\r\n');
+  const [statusLine = '', ...headers] = answer.toString('latin1', 0, Math.max(split, 0)).split('\r\n');
+  const status = /^HTTP\/1\.1 (\d{3})\b/.exec(statusLine)?.[1];
   const length = headers
     .map((line) => /^content-length:\s*(\d+)\s*$/i.exec(line)?.[1])
     .find((found) => found);
-  const body = text.slice(split + 4);
-  if (status === undefined || length === undefined || Buffer.byteLength(body) !== Number(length))
+  const body = answer.subarray(split + 4);
+  if (status === undefined || length === undefined || body.length !== Number(length))
     return { kind: 'absent', detail: 'the answer is cut off' };
-  return { kind: 'answered', status: Number(status), body };
+  return { kind: 'answered', status: Number(status), body: body.toString('utf8') };
 }
