@@ -19,8 +19,14 @@ export default {
       ...shared,
       displayName: 'unit',
       testMatch: ['<rootDir>/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/'],
+      // Of test/, what needs no kernel.
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(?!cni/fuzz\\.)'],
     },
-    { ...shared, displayName: 'kernel', testMatch: ['<rootDir>/test/**/*.test.ts'] },
+    {
+      ...shared,
+      displayName: 'kernel',
+      testMatch: ['<rootDir>/test/**/*.test.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/cni/fuzz\\.'],
+    },
   ],
 };

@@ -8,6 +8,7 @@ import { decodeConfig, readConfig } from './network-config.ts';
 const options = {
   bridge: 'cni0',
   runDirectory: '/run/netloom',
+  stateDirectory: '/var/lib/netloom',
   subnetFile: '/run/flannel/subnet.env',
   ipamDirectory: '/var/lib/cni/networks',
 };
@@ -35,7 +36,16 @@ test('the text', () => {
       "type": "netloom-cni",
       "bridge": "cni0",
       "hairpinMode": true,
+      "capabilities": {
+        "portMappings": true,
+        "bandwidth": true,
+        "ips": true,
+        "mac": true,
+        "dns": true,
+        "aliases": true
+      },
       "runDirectory": "/run/netloom",
+      "stateDirectory": "/var/lib/netloom",
       "subnetFile": "/run/flannel/subnet.env",
       "ipam": {
         "type": "host-local",
@@ -52,10 +62,11 @@ test('the plugin understands it', () => {
     conflistText({ ...options, networkName: 'pods', bridge: 'br9', ipamDirectory: '/ipam' }),
   );
   const stdin = JSON.stringify({ ...list.plugins[0], name: list.name, cniVersion: list.cniVersion });
-  expect(readConfig(decodeConfig(stdin))).toMatchObject({
+  expect(readConfig(decodeConfig(stdin), {})).toMatchObject({
     name: 'pods',
-    bridge: 'br9',
-    ipamDirectory: '/ipam',
+    role: 'pod',
+    bridge: { name: 'br9', hairpin: true, isDefaultGateway: true },
+    ipam: { kind: 'node', directory: '/ipam' },
   });
 });
 

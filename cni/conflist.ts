@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { errorCode } from '../runtime/error-text.ts';
 import { writeFileAtomicSync } from '../runtime/write-file.ts';
 
+/** flannel's: addresses given out before a move to Netloom are found again. */
+export const networkName = 'cbr0';
+
 export const conflistName = '10-netloom.conflist';
 /** The plugin's name in the runtime's directory of executables. */
 export const pluginType = 'netloom-cni';
@@ -13,6 +16,8 @@ export interface ConflistOptions {
   readonly networkName?: string;
   readonly bridge: string;
   readonly runDirectory: string;
+  /** Holds the queue of DELs that wait for an agent. */
+  readonly stateDirectory: string;
   readonly subnetFile: string;
   /** host-local's dataDir. */
   readonly ipamDirectory: string;
@@ -23,17 +28,26 @@ export interface ConflistOptions {
  * speak.
  */
 export function conflistText(options: ConflistOptions): string {
-  const { networkName = 'cbr0', bridge, runDirectory, subnetFile, ipamDirectory } = options;
+  const {
+    networkName: name = networkName,
+    bridge,
+    runDirectory,
+    stateDirectory,
+    subnetFile,
+    ipamDirectory,
+  } = options;
   const list = {
     cniVersion: '1.0.0',
     cniVersions: ['0.3.1', '0.4.0', '1.0.0', '1.1.0'],
-    name: networkName,
+    name,
     plugins: [
       {
         type: pluginType,
         bridge,
         hairpinMode: true,
+        capabilities: { portMappings: true, bandwidth: true, ips: true, mac: true, dns: true, aliases: true },
         runDirectory,
+        stateDirectory,
         subnetFile,
         ipam: { type: 'host-local', dataDir: ipamDirectory },
       },

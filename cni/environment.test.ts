@@ -41,9 +41,15 @@ test.each([
 
 describe('targets', () => {
   test('are read', () => {
-    expect(readTarget(target)).toEqual({ containerId: 'abc', netns: '/run/netns/x', ifname: 'eth0' });
-    expect(readTarget({ ...target, CNI_NETNS: undefined }).netns).toBe('');
+    expect(readTarget(target, 'ADD')).toEqual({ containerId: 'abc', netns: '/run/netns/x', ifname: 'eth0' });
   });
+
+  test.each([undefined, '', 'netns/x', '/run/\0/x'])(
+    'DEL takes the namespace %j for one that is gone',
+    (netns) => {
+      expect(readTarget({ ...target, CNI_NETNS: netns }, 'DEL').netns).toBe('');
+    },
+  );
 
   test.each([
     ['CNI_CONTAINERID', '../etc'],
@@ -61,11 +67,12 @@ describe('targets', () => {
     ['CNI_IFNAME', 'éé'],
     ['CNI_IFNAME', 'sixteen-bytes-xx'],
     ['CNI_NETNS', '/run/\0/x'],
+    ['CNI_NETNS', 'netns/x'],
   ])('%s = %j is refused', (name, value) => {
-    expect(() => readTarget({ ...target, [name]: value })).toThrow(
+    expect(() => readTarget({ ...target, [name]: value }, 'CHECK')).toThrow(
       expect.objectContaining({
         code: 4,
-        message: expect.stringContaining(`${name} ${JSON.stringify(value)}`),
+        message: expect.stringContaining(`${name} ${JSON.stringify(value).slice(0, 100)}`),
       }),
     );
   });

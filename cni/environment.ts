@@ -2,6 +2,7 @@
 
 import { CniError, cniCodes } from '../agent/wiring/cni-error.ts';
 import { isIdentifier, longestInterfaceName } from '../net/names.ts';
+import { quote } from './config-error.ts';
 
 export const cniCommands = ['ADD', 'DEL', 'CHECK', 'GC', 'STATUS', 'VERSION'] as const;
 export type CniCommand = (typeof cniCommands)[number];
@@ -31,7 +32,8 @@ export function readCommand(environment: Environment): CniCommand | undefined {
   const text = environment['CNI_COMMAND'] ?? '';
   if (text === '') return undefined;
   const command = cniCommands.find((name) => name === text);
-  if (command === undefined) throw new CniError(cniCodes.invalidEnvironment, `unknown CNI_COMMAND: ${text}`);
+  if (command === undefined)
+    throw new CniError(cniCodes.invalidEnvironment, `unknown CNI_COMMAND: ${text.slice(0, 100)}`);
   return command;
 }
 
@@ -42,8 +44,10 @@ export function requireVariables(environment: Environment, command: CniCommand):
     throw new CniError(cniCodes.invalidEnvironment, `required env variables [${missing.join(',')}] missing`);
 }
 
-/** Throws CniError that names the variable and quotes its value. */
-export function readTarget(environment: Environment): CallTarget {
+/**
+ * Throws CniError that names the variable and quotes its value. DEL takes any namespace: one that cannot be is one that is gone.
+ */
+export function readTarget(environment: Environment, command: 'ADD' | 'CHECK' | 'DEL'): CallTarget {
   const containerId = environment['CNI_CONTAINERID'] ?? '';
   const ifname = environment['CNI_IFNAME'] ?? '';
   const netns = environment['CNI_NETNS'] ?? '';
@@ -51,20 +55,22 @@ export function readTarget(environment: Environment): CallTarget {
     throw invalid('CNI_CONTAINERID', containerId, 'invalid characters or length');
   const why = interfaceNameFault(ifname);
   if (why !== undefined) throw invalid('CNI_IFNAME', ifname, why);
-  if (netns.includes('\0')) throw invalid('CNI_NETNS', netns, 'a path has no zero byte');
-  return { containerId, ifname, netns };
+  // The agent's working directory is not the runtime's.
+  if (netns.startsWith('/') && !netns.includes('\0')) return { containerId, ifname, netns };
+  if (command === 'DEL') return { containerId, ifname, netns: '' };
+  throw invalid('CNI_NETNS', netns, 'want an absolute path without a zero byte');
 }
 
 /**
- * Narrower than the kernel's rule: printable ASCII without "/", ":", "%" and space, as every runtime uses it. The name becomes a
+ * Why a link may not have the name; undefined: it may. Narrower than the kernel's rule: printable ASCII without "/", ":", "%" and space, as every runtime uses it. The name becomes a
  * part of sysctl keys, file contents and messages.
  */
-function interfaceNameFault(name: string): string | undefined {
+export function interfaceNameFault(name: string): string | undefined {
   if (Buffer.byteLength(name) > longestInterfaceName) return `more than ${longestInterfaceName} bytes`;
   if (name === '.' || name === '..') return 'not a name';
   return /^[a-zA-Z0-9_@.+-]+$/.test(name) ? undefined : 'invalid characters';
 }
 
 function invalid(variable: string, value: string, why: string): CniError {
-  return new CniError(cniCodes.invalidEnvironment, `invalid ${variable} ${JSON.stringify(value)}: ${why}`);
+  return new CniError(cniCodes.invalidEnvironment, `invalid ${variable} ${quote(value)}: ${why}`);
 }

@@ -2,15 +2,19 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Attachment, hostLinkName, hostMac, podMac } from '../agent/wiring/attachment.ts';
 import { CniError, cniCodes } from '../agent/wiring/cni-error.ts';
+import { nodeSubnet } from '../agent/wiring/node-network.ts';
 import type { Wiring } from '../agent/wiring/wiring.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
 import { IpAddress } from '../net/address.ts';
 import { Prefix } from '../net/prefix.ts';
 import { runPlugin } from './plugin.ts';
-import type { VerbContext } from './verbs.ts';
+import type { VerbContext } from './verb-context.ts';
 
 /** A wiring without a kernel: it remembers what it was asked, and refuses what it is told to. */
-function recordingWiring(refusal?: Error): { readonly wiring: Wiring; readonly calls: unknown[][] } {
+function recordingWiring(
+  refusal?: Error,
+  state = { free: true, used: false },
+): { readonly wiring: Wiring; readonly calls: unknown[][] } {
   const calls: unknown[][] = [];
   const answer = async <T>(verb: string, request: unknown, value: T): Promise<T> => {
     calls.push([verb, request]);
@@ -24,11 +28,20 @@ function recordingWiring(refusal?: Error): { readonly wiring: Wiring; readonly c
         host: { name: hostLinkName(request.attachment), mac: hostMac(request.attachment) },
         pod: { name: request.attachment.ifname, mac: podMac(request.attachment), mtu: request.mtu ?? 1450 },
         addresses: [{ address: Prefix.parse('10.0.0.2/24'), gateway: IpAddress.parse('10.0.0.1') }],
+        routes: [{ destination: Prefix.parse('0.0.0.0/0'), gateway: IpAddress.parse('10.0.0.1') }],
       }),
+    chain: (request) => answer('chain', request, undefined),
     del: (request) => answer('del', request, undefined),
     check: (request) => answer('check', request, undefined),
     collect: (request) => answer('collect', request, undefined),
-    close: () => undefined,
+    hasFree: async () => state.free,
+    isUsed: () => state.used,
+    loopback: {
+      add: (path) => void calls.push(['lo add', path]),
+      del: (path) => void calls.push(['lo del', path]),
+      check: (path) => void calls.push(['lo check', path]),
+    },
+    close: async () => undefined,
   };
   return { wiring, calls };
 }
@@ -38,7 +51,7 @@ interface PlacedCall {
   readonly ipamDirectory: string;
 }
 
-const network = { bridge: 'cni0', mtu: 1450, subnets: [] };
+const network = { bridge: 'cni0', mtu: 1450, subnets: [nodeSubnet(Prefix.parse('10.0.0.1/24'))] };
 const contextOf = (wiring: Wiring): VerbContext => ({ wiring, node: () => network });
 const env = { CNI_CONTAINERID: 'abc', CNI_NETNS: '/run/netns/x', CNI_IFNAME: 'eth0' };
 const config = { cniVersion: '1.1.0', name: 'cbr0' };
@@ -57,7 +70,9 @@ describe('verbs', () => {
   test('no command: what it is, on standard error', async () => {
     const output = await runPlugin({ env: {}, stdin: '' }, contextOf(recordingWiring().wiring));
     expect(output).toMatchObject({ exitCode: 0, stdout: '' });
-    expect(output.stderr).toContain('CNI protocol versions supported: 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0');
+    expect(output.stderr).toContain(
+      'CNI protocol versions supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0',
+    );
   });
 
   test('VERSION, with the variables that libcni makes up', async () => {
@@ -71,25 +86,86 @@ describe('verbs', () => {
     const output = await runPlugin({ env: dummy, stdin: '' }, contextOf(recordingWiring().wiring));
     expect(output).toEqual({
       exitCode: 0,
-      stdout: '{"cniVersion":"1.1.0","supportedVersions":["0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}',
+      stdout:
+        '{"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}',
     });
   });
 
-  const place = {
+  const whose = {
     attachment: { network: 'cbr0', containerId: 'abc', ifname: 'eth0' },
-    ipamDirectory: '/var/lib/cni/networks',
     runDirectory: '/run/netloom',
   };
+  const place = { ...whose, ipamDirectory: '/var/lib/cni/networks' };
 
-  test('ADD', async () => {
+  test('ADD on the network of the node', async () => {
     const { answer, calls } = await call('ADD', { mtu: 1400, hairpinMode: false });
-    expect(calls).toEqual([
-      ['add', { ...place, netns: '/run/netns/x', node: network, mtu: 1400, hairpin: false }],
-    ]);
+    expect(calls).toEqual([['add', expect.objectContaining({ ...whose, netns: '/run/netns/x', mtu: 1400 })]]);
+    expect(calls[0]?.[1]).toMatchObject({
+      bridge: { name: 'cni0', madeBy: 'agent', mtu: 1450 },
+      port: { hairpin: false },
+      ipam: { directory: '/var/lib/cni/networks', sets: [[{ gateway: IpAddress.parse('10.0.0.1') }]] },
+      isDefaultGateway: true,
+      firewall: { ports: [], masquerade: false },
+    });
     expect(answer).toMatchObject({
       cniVersion: '1.1.0',
       interfaces: [{ name: 'cni0' }, {}, { name: 'eth0', mtu: 1400 }],
+      routes: [{ dst: '0.0.0.0/0', gw: '10.0.0.1' }],
     });
+  });
+
+  test('ADD on a network of its own asks nothing of the node', async () => {
+    const { calls } = await call('ADD', {
+      bridge: 'lan0',
+      isGateway: true,
+      ipMasq: true,
+      ipam: { type: 'host-local', subnet: '10.88.0.0/16' },
+      runtimeConfig: { portMappings: [{ HostPort: 8080, ContainerPort: 80, Protocol: 'TCP' }] },
+    });
+    expect(calls[0]?.[1]).toMatchObject({
+      bridge: { name: 'lan0', madeBy: 'wiring', isGateway: true },
+      isDefaultGateway: false,
+      firewall: { masquerade: true, ports: [{ protocol: 'tcp', hostPort: 8080, containerPort: 80 }] },
+    });
+  });
+
+  test("ranges that cannot be are the configuration's fault", async () => {
+    const ranges = [[{ subnet: '10.88.0.0/24' }], [{ subnet: '10.88.0.0/16' }]];
+    const { answer, calls } = await call('ADD', { ipam: { type: 'host-local', ranges } });
+    expect(answer).toMatchObject({ code: 7 });
+    expect(answer.msg).toContain('ipam.ranges');
+    expect(calls).toEqual([]);
+  });
+
+  test('last in a chain: ports and limits for the interface that is there, and its result', async () => {
+    const prevResult = {
+      interfaces: [{ name: 'br0' }, { name: 'vethx' }, { name: 'eth0', sandbox: '/run/netns/x' }],
+      ips: [{ address: '10.9.0.2/16', interface: 2 }],
+      foreign: 1,
+    };
+    const portMappings = [{ hostPort: 80, containerPort: 80 }];
+    const { answer, calls } = await call('ADD', {
+      prevResult,
+      ipMasq: true,
+      runtimeConfig: { portMappings },
+    });
+    expect(calls).toEqual([['chain', expect.objectContaining({ ...whose, hostLinks: ['br0', 'vethx'] })]]);
+    expect(JSON.parse(JSON.stringify(calls[0]?.[1]))).toMatchObject({
+      addresses: ['10.9.0.2/16'],
+      firewall: { masquerade: false, ports: [{ hostPort: 80 }] },
+    });
+    expect(answer).toMatchObject(prevResult);
+  });
+
+  test('in place of loopback', async () => {
+    const added = await call('ADD', { type: 'loopback' });
+    expect(added.calls).toEqual([['lo add', '/run/netns/x']]);
+    expect(added.answer).toMatchObject({
+      interfaces: [{ name: 'lo', sandbox: '/run/netns/x' }],
+      ips: [{ address: '127.0.0.1/8' }, { address: '::1/128' }],
+    });
+    expect((await call('DEL', { type: 'loopback' })).calls).toEqual([['lo del', '/run/netns/x']]);
+    expect((await call('CHECK', { type: 'loopback' })).calls).toEqual([['lo check', '/run/netns/x']]);
   });
 
   test('DEL needs no prevResult, and does not look at it', async () => {
@@ -115,7 +191,6 @@ describe('verbs', () => {
         {
           ...place,
           netns: '/run/netns/x',
-          bridge: 'cni0',
           expected: {
             mac: '02:00:00:00:00:01',
             addresses: ['10.0.0.2/24'],
@@ -138,15 +213,20 @@ describe('verbs', () => {
     expect((await call('GC')).calls).toEqual([]);
   });
 
-  test('STATUS: 50 while the node has no network', async () => {
-    expect(await call('STATUS')).toMatchObject({ exitCode: 0, answer: undefined });
+  test.each([
+    ['no lease, no pods', { free: true, used: false }, false, 50],
+    ['no lease, and pods that have lost their way', { free: true, used: true }, false, 51],
+    ['no address left', { free: false, used: true }, true, 50],
+    ['all well', { free: true, used: true }, true, undefined],
+  ])('STATUS: %s', async (_what, state, hasLease, code) => {
     const node = () => {
+      if (hasLease) return network;
       throw new CniError(cniCodes.tryAgainLater, 'no lease yet');
     };
-    const { wiring } = recordingWiring();
+    const { wiring } = recordingWiring(undefined, state);
     const stdin = JSON.stringify(config);
     const output = await runPlugin({ env: { CNI_COMMAND: 'STATUS' }, stdin }, { wiring, node });
-    expect(JSON.parse(output.stdout)).toMatchObject({ code: 50, msg: 'no lease yet' });
+    expect(output.stdout === '' ? undefined : JSON.parse(output.stdout).code).toBe(code);
   });
 });
 
@@ -166,7 +246,7 @@ describe('errors', () => {
     ['CHECK', '0.3.1', 'config version does not allow CHECK'],
     ['GC', '1.0.0', 'config version does not allow GC'],
     ['STATUS', '1.0.0', 'config version does not allow STATUS'],
-    ['ADD', '0.2.0', 'incompatible CNI versions'],
+    ['ADD', '0.2.1', 'incompatible CNI versions'],
     ['DEL', '2.0.0', 'incompatible CNI versions'],
   ])('%s in version %s: %s', async (command, cniVersion, msg) => {
     expect((await call(command, { cniVersion })).answer).toMatchObject({ code: 1, msg });

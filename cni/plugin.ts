@@ -5,7 +5,8 @@ import { KernelError } from '../kernel/kernel-error.ts';
 import { errorMessage } from '../runtime/error-text.ts';
 import { decodeConfig, versionOf } from './network-config.ts';
 import { type PluginInput, parseRequest } from './request.ts';
-import { runVerb, type VerbContext } from './verbs.ts';
+import type { VerbContext } from './verb-context.ts';
+import { runVerb } from './verbs.ts';
 import { aboutText, newestVersion } from './versions.ts';
 
 export interface PluginOutput {

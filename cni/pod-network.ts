@@ -32,8 +32,21 @@ export interface NetworkConfig {
   readonly subnetFile: string;
   /** Where flannel's plugin keeps what it delegated (role "flannel"). */
   readonly flannelDirectory: string;
+  /** Role "flannel": what it hands on to bridge; flannelDelegate puts it together with subnet.env. */
+  readonly flannel?: FlannelConfig | undefined;
   /** As it came; only ADD and CHECK look into it. */
   readonly prevResult: unknown;
+}
+
+/** Parts of a flannel configuration as they came, keys that we know in their own case. */
+export interface FlannelConfig {
+  readonly delegate: Readonly<Record<string, unknown>>;
+  readonly ipam: Readonly<Record<string, unknown>>;
+  readonly runtimeConfig: Readonly<Record<string, unknown>> | undefined;
+  /** The ranges within runtimeConfig, read. */
+  readonly runtimeSets: readonly (readonly RangeOptions[])[];
+  /** Undefined: the configuration names no version. */
+  readonly cniVersion: string | undefined;
 }
 
 export interface BridgeOptions {
@@ -51,8 +64,9 @@ export interface BridgeOptions {
   readonly ipMasq: boolean;
   /** 1 to 4094; undefined: none. */
   readonly vlan: number | undefined;
+  /** Tagged; sorted, without overlaps. Empty beside a `vlan`. */
   readonly vlanTrunk: readonly { readonly first: number; readonly last: number }[];
-  /** With a VLAN: the port also stays in VLAN 1, as the kernel puts it. */
+  /** With a VLAN or a trunk: the port also stays in VLAN 1, as the kernel puts it. */
   readonly preserveDefaultVlan: boolean;
   readonly macSpoofCheck: boolean;
   /** IPv6 addresses of the pod go through (enhanced) duplicate address detection. */
@@ -66,13 +80,20 @@ export interface BridgeOptions {
  * `ranges`: from the configuration; the bridge is ours to make. `none`: no addresses, layer 2 only.
  */
 export type IpamOptions =
-  | { readonly kind: 'node'; readonly directory: string; readonly routes: readonly RouteOptions[] }
+  | {
+      readonly kind: 'node';
+      readonly directory: string;
+      readonly routes: readonly RouteOptions[];
+      /** A file whose DNS settings the result carries, unless the configuration has its own. */
+      readonly resolvConf?: string;
+    }
   | {
       readonly kind: 'ranges';
       readonly directory: string;
       /** One address of each set; a set's ranges are alternatives, of one family. */
       readonly sets: readonly (readonly RangeOptions[])[];
       readonly routes: readonly RouteOptions[];
+      readonly resolvConf?: string;
     }
   | { readonly kind: 'none' };
 

@@ -8,7 +8,8 @@ import {
   readTarget,
   requireVariables,
 } from './environment.ts';
-import { decodeConfig, type NetworkConfig, readConfig } from './network-config.ts';
+import { type DecodedConfig, decodeConfig, nameOf, readConfig, versionOf } from './network-config.ts';
+import type { NetworkConfig } from './pod-network.ts';
 import { readValidAttachments } from './valid-attachments.ts';
 import { type CniVersion, isAtLeast } from './versions.ts';
 
@@ -42,29 +43,33 @@ export function parseRequest({ env, stdin }: PluginInput): CniRequest {
   if (command === 'VERSION') return { kind: 'version' };
   requireVariables(env, command);
   const decoded = decodeConfig(stdin);
-  const config = readConfig(decoded);
+  nameOf(decoded);
   switch (command) {
     case 'STATUS':
-      requireVersion(config, command);
-      return { kind: 'status', config };
+      requireVersion(decoded, command);
+      return { kind: 'status', config: readConfig(decoded, env) };
     case 'GC':
-      requireVersion(config, command);
-      return { kind: 'gc', config, valid: readValidAttachments(JSON.parse(stdin)) };
-    case 'CHECK':
-      requireVersion(config, command);
-      return { kind: 'check', config, target: readTarget(env) };
+      requireVersion(decoded, command);
+      return { kind: 'gc', config: readConfig(decoded, env), valid: readValidAttachments(JSON.parse(stdin)) };
     case 'ADD':
-      return { kind: 'add', config, target: readTarget(env) };
-    case 'DEL':
-      return { kind: 'del', config, target: readTarget(env) };
+    case 'CHECK':
+    case 'DEL': {
+      const target = readTarget(env, command);
+      if (command === 'CHECK') requireVersion(decoded, command);
+      return { kind: kinds[command], config: readConfig(decoded, env), target };
+    }
     default:
       return command satisfies never;
   }
 }
 
-function requireVersion({ cniVersion }: NetworkConfig, command: keyof typeof since): void {
-  if (isAtLeast(cniVersion, since[command])) return;
+const kinds = { ADD: 'add', CHECK: 'check', DEL: 'del' } as const;
+
+/** Of a version that we do not speak, readConfig says so. */
+function requireVersion(decoded: DecodedConfig, command: keyof typeof since): void {
+  const version = versionOf(decoded);
+  if (version === undefined || isAtLeast(version, since[command])) return;
   throw new CniError(cniCodes.incompatibleVersion, `config version does not allow ${command}`, {
-    details: `config is "${cniVersion}", ${command} came with "${since[command]}"`,
+    details: `config is "${version}", ${command} came with "${since[command]}"`,
   });
 }

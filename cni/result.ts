@@ -1,68 +1,25 @@
-// The result of ADD (specification, "Success"): as read from prevResult, merged with ours, and written in the shape of each
-// version. Entries of other plugins go through with all their keys.
-import { z } from 'zod';
-import { CniError, cniCodes } from '../agent/wiring/cni-error.ts';
-import type { WiredPod } from '../agent/wiring/wiring.ts';
+// The result of ADD: made of what was wired, merged with those of earlier plugins, and asked about one interface. Reading and
+// writing it is prev-result.ts's and result-text.ts's.
+import type { PodRoute } from '../agent/wiring/pod-plan.ts';
+import type { WiredPod } from '../agent/wiring/wire-request.ts';
 import { IpAddress } from '../net/address.ts';
+import { Mac } from '../net/mac.ts';
 import { Prefix } from '../net/prefix.ts';
-import { withCanonicalKeys } from './canonical-keys.ts';
-import type { Dns } from './network-config.ts';
-import { type CniVersion, isAtLeast } from './versions.ts';
+import type { Dns } from './pod-network.ts';
+import type { CniResult } from './prev-result.ts';
 
-/** Keys with null are absent, as for Go. */
-const entryOf = <T extends z.ZodType>(keys: readonly string[], shape: T) =>
-  z.preprocess((value) => withCanonicalKeys(value, keys), shape);
-const listOf = <T extends z.ZodType>(entry: T) => z.array(entry).default([]);
+export { type CniResult, readPrevResult } from './prev-result.ts';
+export { formatResult } from './result-text.ts';
 
-const shape = z.looseObject({
-  interfaces: listOf(
-    entryOf(
-      ['name', 'mac', 'sandbox', 'mtu', 'socketPath', 'pciID'],
-      z.looseObject({ name: z.string(), mac: z.string().optional(), sandbox: z.string().optional() }),
-    ),
-  ),
-  ips: listOf(
-    entryOf(
-      ['version', 'address', 'gateway', 'interface'],
-      z.looseObject({
-        address: z.string().refine((text) => Prefix.tryParse(text) !== undefined, 'must be ADDRESS/LENGTH'),
-        gateway: z.string().optional(),
-        interface: z.int().optional(),
-      }),
-    ),
-  ),
-  routes: listOf(
-    entryOf(
-      ['dst', 'gw', 'mtu', 'advmss', 'priority', 'table', 'scope'],
-      z.looseObject({ dst: z.string(), gw: z.string().optional() }),
-    ),
-  ),
-  dns: z.looseObject({}).default({}),
-});
-
-/** The shape of 1.1.0, which holds all that the others do. */
-export type CniResult = z.infer<typeof shape>;
-
-const keys = ['cniVersion', 'interfaces', 'ips', 'routes', 'dns'];
-
-/** Undefined when there is none. Throws CniError (decoding) that names what is wrong with it. */
-export function readPrevResult(value: unknown): CniResult | undefined {
-  if (value === undefined || value === null) return undefined;
-  const parsed = shape.safeParse(withCanonicalKeys(value, keys));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new CniError(
-    cniCodes.decoding,
-    `Cannot read prevResult: "${issue?.path.join('.')}": ${issue?.message ?? 'invalid'}`,
-  );
+export interface ResultOptions {
+  /** Path of the pod's namespace. */
+  readonly netns: string;
+  readonly dns: Dns;
 }
 
 /** Bridge, host's end, pod's end; the addresses belong to the third. */
-export function resultOf(
-  wired: WiredPod,
-  { netns, dns }: { readonly netns: string; readonly dns: Dns },
-): CniResult {
-  const { bridge, host, pod, addresses } = wired;
+export function resultOf(wired: WiredPod, { netns, dns }: ResultOptions): CniResult {
+  const { bridge, host, pod, addresses, routes } = wired;
   return {
     interfaces: [
       { name: bridge.name, ...(bridge.mac === undefined ? {} : { mac: bridge.mac.toString() }) },
@@ -74,11 +31,36 @@ export function resultOf(
       gateway: gateway.toString(),
       interface: 2,
     })),
-    routes: addresses.map(({ gateway }) => ({
-      dst: gateway.family === 4 ? '0.0.0.0/0' : '::/0',
-      gw: gateway.toString(),
-    })),
-    dns,
+    routes: routes.map(routeEntry),
+    dns: { ...dns },
+  };
+}
+
+/** A route without what is not given: for table and scope, 0 is. */
+function routeEntry({ destination, gateway, mtu, advmss, priority, table, scope }: PodRoute) {
+  return {
+    dst: destination.toString(),
+    ...(gateway === undefined ? {} : { gw: gateway.toString() }),
+    ...given({ mtu, advmss, priority, table, scope }),
+  };
+}
+
+function given(
+  numbers: Readonly<Record<string, number | undefined>>,
+): Readonly<Record<string, number | undefined>> {
+  return Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined));
+}
+
+/** "lo" as the reference plugin reports it. */
+export function loopbackResult(netns: string): CniResult {
+  return {
+    interfaces: [{ name: 'lo', mac: '00:00:00:00:00:00', sandbox: netns }],
+    ips: [
+      { address: '127.0.0.1/8', interface: 0 },
+      { address: '::1/128', interface: 0 },
+    ],
+    routes: [],
+    dns: {},
   };
 }
 
@@ -100,30 +82,6 @@ export function mergeResults(previous: CniResult | undefined, ours: CniResult): 
   };
 }
 
-/** Keys that came with 1.1.0. */
-const newInterfaceKeys: readonly string[] = ['mtu', 'socketPath', 'pciID'];
-const newRouteKeys: readonly string[] = ['mtu', 'advmss', 'priority', 'table', 'scope'];
-
-/** One JSON document in the shape of `version`. */
-export function formatResult(result: CniResult, version: CniVersion): string {
-  const has11 = isAtLeast(version, '1.1.0');
-  const { interfaces, ips, routes, dns } = result;
-  return JSON.stringify({
-    cniVersion: version,
-    interfaces: has11 ? interfaces : interfaces.map((entry) => without(entry, newInterfaceKeys)),
-    ips: ips.map((ip) => {
-      const bare = without(ip, ['version']);
-      return isAtLeast(version, '1.0.0') ? bare : { version: ip.address.includes(':') ? '6' : '4', ...bare };
-    }),
-    routes: has11 ? routes : routes.map((route) => without(route, newRouteKeys)),
-    dns,
-  });
-}
-
-function without(entry: Readonly<Record<string, unknown>>, keys: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(entry).filter(([key]) => !keys.includes(key)));
-}
-
 /** What a result says of one interface of the pod: what CHECK compares. */
 export interface ResultOfInterface {
   readonly mac: string | undefined;
@@ -136,7 +94,7 @@ export interface ResultOfInterface {
  * through another interface are left out.
  */
 export function ofInterface(result: CniResult, ifname: string): ResultOfInterface | undefined {
-  const place = result.interfaces.findIndex(({ name, sandbox }) => name === ifname && (sandbox ?? '') !== '');
+  const place = placeOf(result, ifname);
   const found = result.interfaces[place];
   if (found === undefined) return undefined;
   const own = result.ips.filter((ip) => ip.interface === place);
@@ -153,4 +111,38 @@ export function ofInterface(result: CniResult, ifname: string): ResultOfInterfac
         return destination === undefined ? [] : [{ destination, gateway: IpAddress.tryParse(gw ?? '') }];
       }),
   };
+}
+
+/** An interface that an earlier plugin of the chain made in the pod. */
+export interface ChainedInterface {
+  readonly name: string;
+  /** Undefined: the result has none that could be read. */
+  readonly mac: Mac | undefined;
+  /** Path of the pod's namespace. */
+  readonly sandbox: string;
+  /** Also those that name no interface: address managers leave that out. */
+  readonly addresses: readonly { readonly address: Prefix; readonly gateway: IpAddress | undefined }[];
+}
+
+/** Undefined when the result has no interface of that name in a namespace: then it is ours to make. */
+export function chainedInterface(result: CniResult, ifname: string): ChainedInterface | undefined {
+  const place = placeOf(result, ifname);
+  const found = result.interfaces[place];
+  if (found === undefined) return undefined;
+  return {
+    name: ifname,
+    mac: Mac.tryParse(found.mac ?? ''),
+    sandbox: found.sandbox ?? '',
+    addresses: result.ips
+      .filter((ip) => ip.interface === undefined || ip.interface === place)
+      .map(({ address, gateway }) => ({
+        address: Prefix.parse(address),
+        gateway: IpAddress.tryParse(gateway ?? ''),
+      })),
+  };
+}
+
+/** -1: not there. Entries without a sandbox are links of the node. */
+function placeOf({ interfaces }: CniResult, ifname: string): number {
+  return interfaces.findIndex(({ name, sandbox }) => name === ifname && (sandbox ?? '') !== '');
 }

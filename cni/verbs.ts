@@ -1,22 +1,14 @@
 // What each command does: a request becomes calls of the wiring, what it made becomes a result. Each returns what goes to
 // standard output; empty means success without words.
-import type { AddressOwner } from '../agent/ipam/reservation.ts';
 import { CniError, cniCodes } from '../agent/wiring/cni-error.ts';
-import type { NodeNetwork } from '../agent/wiring/node-network.ts';
-import type { AttachmentPlace, Wiring } from '../agent/wiring/wiring.ts';
-import { Mac } from '../net/mac.ts';
-import type { NetworkConfig } from './network-config.ts';
+import { delegated } from './flannel-state.ts';
+import { addInterface, checkInterface, removeInterface } from './interface-verbs.ts';
+import type { NetworkConfig } from './pod-network.ts';
 import type { CniRequest } from './request.ts';
-import { formatResult, mergeResults, ofInterface, readPrevResult, resultOf } from './result.ts';
+import { formatResult, loopbackResult, readPrevResult } from './result.ts';
+import type { TargetRequest, VerbContext } from './verb-context.ts';
 import { versionAnswer } from './versions.ts';
-
-export interface VerbContext {
-  readonly wiring: Wiring;
-  /** The node's network for this configuration. Throws CniError (try again later) while there is none. */
-  readonly node: (config: NetworkConfig) => NodeNetwork;
-}
-
-type TargetRequest = Extract<CniRequest, { kind: 'add' | 'del' | 'check' }>;
+import { addressSets, ipamDirectoryOf } from './wire-requests.ts';
 
 /** Rejects with CniError or KernelError. */
 export async function runVerb(request: CniRequest, context: VerbContext): Promise<string> {
@@ -26,80 +18,84 @@ export async function runVerb(request: CniRequest, context: VerbContext): Promis
     case 'version':
       return versionAnswer();
     case 'status':
-      return status(request.config, context);
+      await status(request.config, context);
+      return '';
     case 'gc':
-      if (request.valid !== undefined) await collect(request.config, { ...context, valid: request.valid });
+      await collect(request, context);
       return '';
     case 'add':
-      return await add(request, context);
     case 'del':
-      await context.wiring.del({ ...placeOf(request), netns: request.target.netns });
-      return '';
     case 'check':
-      return await check(request, context);
+      return request.config.role === 'loopback'
+        ? loopback(request, context)
+        : await onInterface(request, context);
     default:
       return request satisfies never;
   }
 }
 
-function placeOf({ config, target }: TargetRequest): AttachmentPlace {
-  return {
-    attachment: { network: config.name, containerId: target.containerId, ifname: target.ifname },
-    ipamDirectory: config.ipamDirectory,
-    runDirectory: config.runDirectory,
-  };
+async function onInterface(request: TargetRequest, context: VerbContext): Promise<string> {
+  switch (request.kind) {
+    case 'add':
+      return await addInterface(request, context);
+    case 'del':
+      await removeInterface(request, context);
+      return '';
+    case 'check':
+      await checkInterface(request, context);
+      return '';
+    default:
+      return request.kind satisfies never;
+  }
 }
 
-/** Containers that are there do not suffer from a node without a lease: 50, not 51. */
-function status(config: NetworkConfig, { node }: VerbContext): string {
+/** What an earlier plugin answered goes through: containerd calls this beside the pod's own network, not in its chain. */
+function loopback({ kind, config, target: { netns } }: TargetRequest, { wiring }: VerbContext): string {
+  switch (kind) {
+    case 'add': {
+      const previous = readPrevResult(config.prevResult);
+      wiring.loopback.add(netns);
+      return formatResult(previous ?? loopbackResult(netns), config.cniVersion);
+    }
+    case 'del':
+      wiring.loopback.del(netns);
+      return '';
+    case 'check':
+      wiring.loopback.check(netns);
+      return '';
+    default:
+      return kind satisfies never;
+  }
+}
+
+/**
+ * Not available (50) while no pod can be added. Limited (51) when pods are there whose node has lost its lease: others have no
+ * way to them.
+ */
+async function status(config: NetworkConfig, context: VerbContext): Promise<void> {
+  if (config.role === 'loopback') return;
+  const { wiring } = context;
+  const place = { network: config.name, runDirectory: config.runDirectory };
   try {
-    node(config);
-    return '';
+    const own = delegated(config);
+    const sets = addressSets(own, context.node);
+    if (own.ipam.kind === 'none') return;
+    const ipamDirectory = own.ipam.directory;
+    if (await wiring.hasFree({ network: config.name, ipamDirectory }, sets)) return;
   } catch (cause) {
-    if (!(cause instanceof CniError)) throw cause;
-    throw new CniError(cniCodes.notAvailable, cause.message, { details: cause.details, cause });
+    if (!(cause instanceof CniError) || cause.code !== cniCodes.tryAgainLater) throw cause;
+    const code = wiring.isUsed(place) ? cniCodes.limited : cniCodes.notAvailable;
+    throw new CniError(code, cause.message, { details: cause.details, cause });
   }
+  throw new CniError(cniCodes.notAvailable, `Network "${config.name}" has no address left`);
 }
 
+/** A list that is missing is no empty one: a tool that passes none must not cost anybody his pods. */
 async function collect(
-  { name, ipamDirectory, runDirectory }: NetworkConfig,
-  { wiring, valid }: VerbContext & { readonly valid: readonly AddressOwner[] },
+  { config, valid }: Extract<CniRequest, { kind: 'gc' }>,
+  { wiring }: VerbContext,
 ): Promise<void> {
-  await wiring.collect({ network: name, ipamDirectory, runDirectory, valid });
-}
-
-async function add(request: TargetRequest, { wiring, node }: VerbContext): Promise<string> {
-  const { config, target } = request;
-  const previous = readPrevResult(config.prevResult);
-  const { netns } = target;
-  const wired = await wiring.add({
-    ...placeOf(request),
-    netns,
-    node: node(config),
-    mtu: config.mtu,
-    hairpin: config.hairpinMode,
-  });
-  const result = mergeResults(previous, resultOf(wired, { netns, dns: config.dns }));
-  return formatResult(result, config.cniVersion);
-}
-
-async function check(request: TargetRequest, { wiring, node }: VerbContext): Promise<string> {
-  const { config, target } = request;
-  const previous = readPrevResult(config.prevResult);
-  if (previous === undefined)
-    throw new CniError(cniCodes.invalidConfig, 'Cannot check without prevResult: the configuration lacks it');
-  const said = ofInterface(previous, target.ifname);
-  if (said === undefined) {
-    throw new CniError(
-      cniCodes.checkFailed,
-      `Cannot check interface "${target.ifname}": prevResult does not have it`,
-    );
-  }
-  await wiring.check({
-    ...placeOf(request),
-    netns: target.netns,
-    bridge: node(config).bridge,
-    expected: { ...said, mac: said.mac === undefined ? undefined : Mac.tryParse(said.mac) },
-  });
-  return '';
+  if (valid === undefined || config.role === 'loopback') return;
+  const { name: network, runDirectory } = config;
+  await wiring.collect({ network, runDirectory, ipamDirectory: ipamDirectoryOf(config), valid });
 }

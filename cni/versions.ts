@@ -1,10 +1,13 @@
 // The versions of the CNI specification that the plugin speaks, and what came with which.
 
 /** Oldest first. */
-export const supportedVersions = ['0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
+export const supportedVersions = ['0.1.0', '0.2.0', '0.3.0', '0.3.1', '0.4.0', '1.0.0', '1.1.0'] as const;
 export type CniVersion = (typeof supportedVersions)[number];
 
 export const newestVersion: CniVersion = '1.1.0';
+
+/** That of a configuration that names none: cniVersion came with 0.2.0. */
+export const unnamedVersion: CniVersion = '0.1.0';
 
 export function isSupportedVersion(text: string): text is CniVersion {
   return supportedVersions.some((version) => version === text);

@@ -3,19 +3,20 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { addCniRoute } from '../../agent/cni-route.ts';
 import { nodeSubnet } from '../../agent/wiring/node-network.ts';
+import { pluginDirectory } from '../../cli/lab/plugin-directory.ts';
+import { LibCni } from '../../cli/libcni/libcni.ts';
 import { createCniHandler } from '../../cni/cni-handler.ts';
 import { conflistText } from '../../cni/conflist.ts';
 import { openRouteDriver } from '../../kernel/route/driver.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
 import { Prefix } from '../../net/prefix.ts';
 import { createHttpServer } from '../../runtime/http.ts';
-import { LibCni } from '../libcni.ts';
 import { testNetns } from '../sandbox.ts';
 
 const gateways = [Prefix.parse('10.244.1.1/24'), Prefix.parse('fd00:244:1::1/64')] as const;
 const mtu = 1450;
-const scripts = new URL('../../scripts', import.meta.url).pathname;
 
 export interface CniNodeOptions {
   /** True: a server with the agent's handler listens; false: the plugin is on its own. */
@@ -31,6 +32,8 @@ export interface CniNode extends AsyncDisposable {
   runtime(options?: {
     readonly cniVersion?: string;
     readonly config?: Readonly<Record<string, unknown>>;
+    /** False: one that has lost its results. */
+    readonly cache?: boolean;
   }): LibCni;
   /** Names of the links that pods have on the host. */
   veths(): readonly string[];
@@ -54,12 +57,13 @@ export async function makeCniNode({ agent, families = 1 }: CniNodeOptions): Prom
     conflistText({
       bridge: 'cni0',
       runDirectory: run,
+      stateDirectory: join(directory, 'state'),
       subnetFile,
       ipamDirectory: join(directory, 'networks'),
     }),
   );
   makeBridge(host, own);
-  const server = agent ? await serve({ host, run, own }) : undefined;
+  const server = agent ? await serve({ host, directory, own }) : undefined;
   return {
     hostNetns: host.netns.path,
     directory,
@@ -68,11 +72,11 @@ export async function makeCniNode({ agent, families = 1 }: CniNodeOptions): Prom
       pods.push(pod);
       return pod.netns.path;
     },
-    runtime: ({ cniVersion = '1.1.0', config = {} } = {}) =>
+    runtime: ({ cniVersion = '1.1.0', config = {}, cache = true } = {}) =>
       new LibCni({
         list: { ...list, cniVersion, plugins: [{ ...list.plugins[0], ...config }] },
-        pluginDirectories: [scripts],
-        cacheDirectory: join(directory, 'results'),
+        pluginDirectories: [pluginDirectory()],
+        ...(cache ? { cacheDirectory: join(directory, 'results') } : {}),
         hostNetns: host.netns.path,
       }),
     veths() {
@@ -116,23 +120,21 @@ function makeBridge(host: ReturnType<typeof testNetns>, own: readonly Prefix[]):
 
 async function serve(options: {
   readonly host: ReturnType<typeof testNetns>;
-  readonly run: string;
+  readonly directory: string;
   readonly own: readonly Prefix[];
 }): Promise<{ close(): Promise<void> }> {
-  const { host, run, own } = options;
+  const { host, directory, own } = options;
   const handler = createCniHandler({
+    stateDirectory: join(directory, 'state'),
     node: () => ({ bridge: 'cni0', mtu, subnets: own.map(nodeSubnet) }),
     netns: host.netns,
   });
-  const server = createHttpServer({
-    log: silent,
-    routes: (app) => app.post('/cni', { bodyLimit: 8 << 20 }, ({ body }) => handler(body)),
-  });
-  await server.listenUnix(join(run, 'netloom.sock'));
+  const server = createHttpServer({ log: silent, routes: (app) => addCniRoute(app, handler) });
+  await server.listenUnix(join(directory, 'run', 'netloom.sock'));
   return {
     async close() {
       await server.close();
-      handler.close();
+      await handler.close();
     },
   };
 }

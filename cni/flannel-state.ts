@@ -1,0 +1,38 @@
+// The file that flannel's plugin keeps of each pod ("/var/lib/cni/flannel/CONTAINER"): written, read and removed as it does, so that a
+// node can move from flannel and back with its pods running. What is in it is flannel-delegate.ts's.
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { readSubnetEnv } from '../agent/wiring/node-network.ts';
+import { errorCode } from '../runtime/error-text.ts';
+import { writeFileAtomicSync } from '../runtime/write-file.ts';
+import { delegatePath, delegateText, flannelDelegate, readDelegateText } from './flannel-delegate.ts';
+import type { NetworkConfig } from './pod-network.ts';
+
+/** The configuration itself unless its role is flannel's: then what that plugin would delegate. Throws CniError without subnet.env. */
+export function delegated(config: NetworkConfig): NetworkConfig {
+  return config.role === 'flannel' ? flannelDelegate(config, readSubnetEnv(config.subnetFile)) : config;
+}
+
+/** To be called before anything of the pod is made: a file too many harms nobody. It outlives a power cut, as flannel's does. */
+export function keepDelegate(config: NetworkConfig, containerId: string): void {
+  if (config.role !== 'flannel') return;
+  const path = delegatePath(config, containerId);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const text = delegateText(config, readSubnetEnv(config.subnetFile));
+  writeFileAtomicSync(path, text, { mode: 0o600, durable: true });
+}
+
+/** What the file says; undefined when there is none, or none that can be understood. */
+export function keptDelegate(config: NetworkConfig, containerId: string): NetworkConfig | undefined {
+  if (config.role !== 'flannel') return undefined;
+  try {
+    return readDelegateText(readFileSync(delegatePath(config, containerId), 'utf8'), config);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export function dropDelegate(config: NetworkConfig, containerId: string): void {
+  if (config.role === 'flannel') rmSync(delegatePath(config, containerId), { force: true });
+}
