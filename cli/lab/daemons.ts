@@ -8,8 +8,6 @@ import { labDirectory, netnsPath } from './lab-plan.ts';
 import type { LabNode, LabState } from './lab-state.ts';
 
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
-/** The plugin's executable, under the name that the conflist's "type" has. */
-export const pluginDirectory = `${packageRoot}scripts`;
 
 /**
  * What daemons find in their environment: nothing of the caller's, so that a NETLOOM_… variable of somebody's shell does

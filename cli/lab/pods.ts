@@ -1,12 +1,16 @@
 // Adds pods to a running lab and takes them away: the namespace, the plugin's ADD and DEL, the endpoint that answers in it.
-import { Netns, removeNetns } from '../../kernel/netns.ts';
+import { removeNetns } from '../../kernel/netns.ts';
 import { Prefix } from '../../net/prefix.ts';
-import { type CniCall, cniAdd, cniDel, readConflist } from './cni-runtime.ts';
-import { nodePaths, pluginDirectory } from './daemons.ts';
+import { readConfigList } from '../libcni/config-list.ts';
+import { LibCni } from '../libcni/libcni.ts';
+import type { PodCall } from '../libcni/plugin-request.ts';
+import { addressesOf } from '../libcni/result.ts';
+import { nodePaths } from './daemons.ts';
 import { makeNetns } from './lab-namespaces.ts';
 import { netnsPath, type PodPlan } from './lab-plan.ts';
 import { type LabRecord, withoutPod, withPod } from './lab-record.ts';
 import type { LabPod, LabState } from './lab-state.ts';
+import { pluginDirectory } from './plugin-directory.ts';
 import { closeEndpointOf, openEndpointOf } from './responder-client.ts';
 
 /** Throws Error when the plugin refuses; what was made so far is removed again. */
@@ -34,8 +38,7 @@ export async function addPod(
 export async function removePod(lab: LabRecord, pod: Pick<LabPod, 'name' | 'node' | 'netns'>): Promise<void> {
   await closeEndpointOf(lab.state.name, pod.name);
   try {
-    using call = pluginCall(lab.state, pod);
-    await cniDel(call);
+    await runtimeOf(lab.state, pod).del(podCall(lab.state, pod));
   } finally {
     removeNetns(netnsPath(pod.netns));
     lab.update((state) => withoutPod(state, pod.name));
@@ -46,27 +49,29 @@ async function wire(
   state: LabState,
   { pod, signal }: { readonly pod: PodPlan; readonly signal: AbortSignal },
 ): Promise<string> {
-  using call = pluginCall(state, pod);
-  const result = await cniAdd({ ...call, signal });
-  const address = result.ips?.[0]?.address;
+  const result = await runtimeOf(state, pod).add({ ...podCall(state, pod), signal });
+  const [address] = addressesOf(result);
   if (address === undefined) throw new Error(`The plugin gave pod "${pod.name}" no address`);
   return Prefix.parse(address).address.toString();
 }
 
-function pluginCall(state: LabState, pod: Pick<LabPod, 'name' | 'node' | 'netns'>): CniCall & Disposable {
+function runtimeOf(state: LabState, pod: Pick<LabPod, 'node'>): LibCni {
   const node = state.nodes.find(({ name }) => name === pod.node);
   if (node === undefined) {
     const names = state.nodes.map(({ name }) => name).join(', ');
     throw new RangeError(`There is no node "${pod.node}" in lab "${state.name}": it has ${names}`);
   }
-  const netns = Netns.open(netnsPath(node.netns));
+  return new LibCni({
+    list: readConfigList(nodePaths(node).cniConf),
+    pluginDirectories: [pluginDirectory()],
+    hostNetns: netnsPath(node.netns),
+  });
+}
+
+function podCall(state: LabState, pod: Pick<LabPod, 'name' | 'netns'>): PodCall {
   return {
-    conflist: readConflist(nodePaths(node).cniConf),
-    pluginDirectory,
-    node: netns,
     containerId: `${state.name}-${pod.name}`,
-    podNetns: netnsPath(pod.netns),
-    env: { CNI_ARGS: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${state.name};K8S_POD_NAME=${pod.name}` },
-    [Symbol.dispose]: () => netns.close(),
+    netns: netnsPath(pod.netns),
+    args: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${state.name};K8S_POD_NAME=${pod.name}`,
   };
 }

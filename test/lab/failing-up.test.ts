@@ -2,9 +2,10 @@
 // which only this sandbox sees.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { pluginDirectory } from '../../cli/lab/plugin-directory.ts';
 import { execute } from '../../kernel/exec.ts';
 import { refuseRoot } from '../sandbox.ts';
 import { leftovers, netloom } from './netloom-command.ts';
@@ -24,7 +25,7 @@ afterAll(async () => {
 
 /** Runs `lab up` while `text` stands in the place of the package's file. */
 async function upWith(file: string, text: string) {
-  const target = fileURLToPath(new URL(`../../${file}`, import.meta.url));
+  const target = resolve(fileURLToPath(new URL('../..', import.meta.url)), file);
   const instead = join(directory, 'instead');
   writeFileSync(instead, text, { mode: 0o755 });
   await execute(['mount', '--bind', instead, target]);
@@ -48,7 +49,8 @@ test('an agent that dies: its name, and the end of its log', async () => {
 
 test('a plugin that refuses: its own words', async () => {
   const answer = '{"cniVersion":"1.0.0","code":11,"msg":"Not today","details":"it rains"}';
-  const { exitCode, stderr } = await upWith('scripts/netloom-cni', `#!/bin/sh\necho '${answer}'\nexit 1\n`);
+  const script = `#!/bin/sh\necho '${answer}'\nexit 1\n`;
+  const { exitCode, stderr } = await upWith(`${pluginDirectory()}/netloom-cni`, script);
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(/netloom: Pod "pod-[12]a" failed: .* ADD .*: Not today \(it rains\), code 11/);
   expect(await leftovers(lab)).toEqual([]);
