@@ -17,6 +17,8 @@ import { differingSysctls, type Sysctls } from './node-sysctls.ts';
 import { peerName } from './peer-name.ts';
 import { createPeerTable } from './peer-table.ts';
 import type { Pod } from './pod-list.ts';
+import { strayPodLinks } from './pod-ports.ts';
+import type { PodRulesKeeper } from './pod-rules-keeper.ts';
 import type { AgentState } from './status.ts';
 import type { UnderlaySettings } from './underlay.ts';
 
@@ -36,6 +38,7 @@ export interface AgentOptions {
   readonly store: LeaseStore;
   readonly route: NodeRoutes;
   readonly firewall: Firewall;
+  readonly podRules?: PodRulesKeeper | undefined;
   readonly sysctls: Sysctls;
   readonly macs: MacKeeper;
   readonly made: Pick<MadeRecord, 'noteFile'>;
@@ -73,6 +76,9 @@ export function createAgent(options: AgentOptions): Agent {
   let lastPass: AgentState['lastPass'];
   let passes = 0;
   let stopWatching = (): void => {};
+  /** Names of stray links at the last look, and those that a pass was started for. */
+  let stray = '';
+  let toldStray = '';
   let cancelPoll = (): void => {};
   let following: Promise<void> | undefined;
 
@@ -120,7 +126,15 @@ export function createAgent(options: AgentOptions): Agent {
       if (holder.renewAt <= clock.now()) runner.trigger('renewal');
       const desired = pass?.applied === true ? pass.desired : undefined;
       if (desired !== undefined) {
-        if (options.firewall.changed()) runner.trigger('firewall');
+        if (options.firewall.changed() || options.podRules?.changed() === true) runner.trigger('firewall');
+        // Not at once: the link of a pod that is being made is astray for a moment.
+        const names = strayPodLinks(options.route.read(false)).join(' ');
+        if (names === '') toldStray = '';
+        else if (names === stray && names !== toldStray) {
+          toldStray = names;
+          runner.trigger('kernel');
+        }
+        stray = names;
         if (differs(() => differingSysctls(desired.sysctls, options.sysctls))) runner.trigger('sysctl');
         if (differs(() => differingFiles(desired.files))) runner.trigger('file');
       }

@@ -9,11 +9,12 @@ import { routeStepText } from '../kernel/route/text.ts';
 import { errorCode, errorMessage } from '../runtime/error-text.ts';
 import { unixRequest } from '../runtime/unix-request.ts';
 import type { LeaseStore } from '../store/lease-store.ts';
-import { netloomAlias } from './alias.ts';
+import { isNetloomAlias } from './alias.ts';
 import type { Firewall } from './firewall.ts';
 import { type MadeRecord, textDigest } from './made-record.ts';
 import { readFileIfThere } from './node-files.ts';
 import { peerName } from './peer-name.ts';
+import type { Attachment } from './wiring/attachment.ts';
 
 export interface CleanupOptions {
   readonly node: string;
@@ -24,6 +25,13 @@ export interface CleanupOptions {
   readonly iptables: Pick<Firewall, 'ensure'>;
   readonly hasNftTable: () => boolean;
   readonly made: MadeRecord;
+  /** The pods' interfaces, addresses and rules. */
+  readonly attachments: {
+    all(): readonly Attachment[];
+    remove(attachment: Attachment): Promise<void>;
+    hasRules(): Promise<boolean>;
+    removeRules(): Promise<void>;
+  };
   readonly stateDirectory: string;
   readonly socketPath: string;
   /** Say what would be done, and do nothing. */
@@ -47,6 +55,7 @@ export async function cleanUp(options: CleanupOptions): Promise<CleanupReport> {
   }
   const report = { done: [] as string[], left: [] as string[], failed: [] as string[] };
   await releaseLease(options, report);
+  await removeAttachments(options, report);
   removeRoutes(options, report);
   await removeFirewall(options, report);
   removeFiles(options, report);
@@ -93,9 +102,32 @@ async function releaseLease(options: CleanupOptions, report: Report): Promise<vo
   }
 }
 
+/** Before the links: an attachment knows all that was made for it, and gives its addresses back. */
+async function removeAttachments({ attachments, dryRun }: CleanupOptions, report: Report): Promise<void> {
+  for (const attachment of attachments.all()) {
+    const { network, containerId, ifname } = attachment;
+    await attempt(
+      report,
+      `interface ${ifname} of container ${containerId} in network ${network}`,
+      async () => {
+        if (!dryRun) await attachments.remove(attachment);
+      },
+    );
+  }
+  try {
+    if (!(await attachments.hasRules())) return;
+  } catch (error) {
+    report.failed.push(`rules of pods: ${errorMessage(error)}`);
+    return;
+  }
+  await attempt(report, 'rules of pods: tables and chains', async () => {
+    if (!dryRun) await attachments.removeRules();
+  });
+}
+
 /** All links with our mark, the pods' as well, and all routes and rules with our protocol number. */
 export function cleanupScope(actual: RouteState): RouteScope {
-  const marked = [...actual.links.values()].filter(({ alias }) => alias === netloomAlias);
+  const marked = [...actual.links.values()].filter(({ alias }) => isNetloomAlias(alias));
   return {
     links: new Set(marked.map(({ name }) => name)),
     addressesOn: new Set(),

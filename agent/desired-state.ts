@@ -14,8 +14,8 @@ import { type OccupiedLinks, occupiedLinks, withoutLinks, withoutWay } from './o
 import { createPeerTable, type PeerTable } from './peer-table.ts';
 import type { RejectedPeer } from './peers.ts';
 import type { RouteLookup } from './route-lookup.ts';
-import { formatSubnetEnv, type SubnetEnvFamily } from './subnet-env.ts';
 import type { Underlay } from './underlay.ts';
+import { formatSubnetEnv, type SubnetEnvFamily } from './wiring/subnet-env.ts';
 
 /** The settings that the node's state depends on. */
 export interface NodeChoices {

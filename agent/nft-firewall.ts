@@ -3,6 +3,7 @@
 import { isStaleGeneration } from '../kernel/kernel-error.ts';
 import { nftState } from '../kernel/nft/objects.ts';
 import { planNft } from '../kernel/nft/plan.ts';
+import { SeenGeneration } from '../kernel/nft/seen-generation.ts';
 import { generationAfter, type NftDriver } from '../kernel/nft/step.ts';
 import type { Firewall } from './firewall.ts';
 import type { MasqueradeInput } from './masquerade-input.ts';
@@ -11,9 +12,8 @@ import { agentTable, masqueradeTable } from './masquerade-nftables.ts';
 /** Somebody who changes the ruleset at each attempt goes on doing so: the runner tries again later. */
 const attempts = 5;
 
-export function createNftFirewall(driver: NftDriver): Firewall {
+export function createNftFirewall(driver: NftDriver, seen = new SeenGeneration()): Firewall {
   let wantedText: string | undefined;
-  let seen: number | undefined;
 
   /** The plan of one look, applied to exactly what was looked at. Undefined when that had changed meanwhile. */
   function attempt(wanted: MasqueradeInput | undefined): readonly string[] | undefined {
@@ -21,20 +21,21 @@ export function createNftFirewall(driver: NftDriver): Firewall {
     const { state, generation } = driver.read([agentTable]);
     const steps = planNft(desired, state);
     if (steps.length === 0) {
-      seen = generation;
+      seen.looked(generation);
       return [];
     }
     const result = driver.apply(steps, { generation });
     if (result.kind === 'refused' && result.faults.some(({ error }) => isStaleGeneration(error)))
       return undefined;
-    seen = generationAfter(result);
+    seen.looked(generation);
+    seen.made(generation, generationAfter(result));
     return steps.map((step) => step.kind);
   }
 
   return {
     async ensure(wanted, { thorough }) {
       const text = JSON.stringify(wanted ?? null);
-      if (text === wantedText && !thorough && driver.generation() === seen) return [];
+      if (text === wantedText && !thorough && seen.isCurrent(driver.generation())) return [];
       wantedText = undefined;
       for (let i = 0; i < attempts; i++) {
         const changes = attempt(wanted);
@@ -46,7 +47,7 @@ export function createNftFirewall(driver: NftDriver): Firewall {
         `Cannot change table "inet netloom": the ruleset changed during each of ${attempts} attempts`,
       );
     },
-    changed: () => wantedText !== undefined && driver.generation() !== seen,
+    changed: () => wantedText !== undefined && !seen.isCurrent(driver.generation()),
     close() {},
   };
 }

@@ -6,6 +6,7 @@ import { errorMessage } from '../runtime/error-text.ts';
 import { type Lease, subnetsOf } from '../store/lease.ts';
 import type { LeaseSnapshot } from '../store/lease-store.ts';
 import type { NetworkConfig } from '../store/network-config.ts';
+import { isNetloomAlias } from './alias.ts';
 import { applyRoutes, type NodeRoutes, unprogrammedPeers } from './apply-routes.ts';
 import type { PeerPlan } from './backend/backend.ts';
 import { advertise, whyNotBackend } from './backend/choose-backend.ts';
@@ -19,13 +20,16 @@ import { ensureFiles } from './node-files.ts';
 import { ensureSysctls, type Sysctls } from './node-sysctls.ts';
 import type { PeerTable } from './peer-table.ts';
 import type { Pod } from './pod-list.ts';
-import { hasStrayPodLink } from './pod-ports.ts';
+import { strayPodLinks } from './pod-ports.ts';
+import type { PodRulesKeeper } from './pod-rules-keeper.ts';
 import { routeLookup } from './route-lookup.ts';
 import { chooseUnderlay, type Underlay, type UnderlaySettings } from './underlay.ts';
 
 export interface PassPorts {
   readonly route: NodeRoutes;
   readonly firewall: Firewall;
+  /** The rules of pods; nobody keeps them if absent. */
+  readonly podRules?: PodRulesKeeper | undefined;
   readonly sysctls: Sysctls;
   readonly holder: LeaseHolder;
   readonly macs: MacKeeper;
@@ -86,7 +90,7 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
   }
   const failed = new Map<string, unknown>();
   const before = ports.route.read(input.thorough);
-  const isStray = hasStrayPodLink(before);
+  const isStray = strayPodLinks(before).length > 0;
   const pods = isStray ? await listPods(ports, failed) : [];
   // Listing them waits for host-local's lock; meanwhile the kernel went on.
   const actual = isStray ? ports.route.read(input.thorough) : before;
@@ -204,6 +208,11 @@ async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult
   } catch (error) {
     failed.set('firewall', error);
   }
+  try {
+    for (const _ of (await ports.podRules?.ensure()) ?? []) note('pod-rules', 'pod rules', true);
+  } catch (error) {
+    failed.set('pod rules', error);
+  }
   const unprogrammed = unprogrammedPeers(desired.peers, routes.remaining, failed);
   const failedNames = new Set([...failed.keys(), ...routes.remaining]);
   return {
@@ -248,7 +257,7 @@ function findUnderlay(actual: RouteState, input: PassInput, config: NetworkConfi
     ...(config.ip4 === undefined ? [] : ([4] as const)),
     ...(config.ip6 === undefined ? [] : ([6] as const)),
   ];
-  const marked = [...actual.links.values()].filter(({ alias }) => alias === 'netloom');
+  const marked = [...actual.links.values()].filter(({ alias }) => isNetloomAlias(alias));
   const ownLinks = new Set([input.choices.bridge, ...marked.map(({ name }) => name)]);
   return chooseUnderlay(actual, {
     settings: input.underlaySettings,

@@ -1,5 +1,6 @@
 // Opens what a running agent needs of the kernel, in the process's namespace or another. What is done with it is agent.ts's.
 import type { Netns } from '../kernel/netns.ts';
+import type { SeenGeneration } from '../kernel/nft/seen-generation.ts';
 import { Poller } from '../kernel/poller.ts';
 import { openRouteDriver } from '../kernel/route/driver.ts';
 import { RouteMirror } from '../kernel/route/mirror.ts';
@@ -24,10 +25,12 @@ export interface OpenNodeOptions {
   readonly netns?: Netns | undefined;
   readonly masquerade: 'nftables' | 'iptables' | 'none';
   readonly made: MadeRecord;
+  /** Of somebody else in this process who changes the ruleset. */
+  readonly beside?: SeenGeneration | undefined;
 }
 
 /** Throws KernelError when the kernel refuses: EPERM without CAP_NET_ADMIN. */
-export function openNode({ netns, masquerade, made }: OpenNodeOptions): NodeKernel {
+export function openNode({ netns, masquerade, made, beside }: OpenNodeOptions): NodeKernel {
   const poller = new Poller();
   let listener: (change: KernelChange) => void = () => {};
   const driver = openRouteDriver({ netns });
@@ -38,7 +41,7 @@ export function openNode({ netns, masquerade, made }: OpenNodeOptions): NodeKern
       if (isWorthAPass(change)) listener('kernel');
     },
   });
-  const firewall = openFirewall({ netns, masquerade, made });
+  const firewall = openFirewall({ netns, masquerade, made, beside });
   return {
     route: {
       read: (thorough) => (thorough ? driver.read() : mirror.state()),

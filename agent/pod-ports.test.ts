@@ -3,7 +3,7 @@ import { createFakeRouteDriver } from '../kernel/route/fake.ts';
 import { routeState } from '../kernel/route/objects.ts';
 import type { RouteStep } from '../kernel/route/step.ts';
 import { routeStepText } from '../kernel/route/text.ts';
-import { hasStrayPodLink, podPortSteps } from './pod-ports.ts';
+import { podPortSteps, strayPodLinks } from './pod-ports.ts';
 import { hostLinkName } from './wiring/attachment.ts';
 
 const bridge = 'cni0';
@@ -61,7 +61,7 @@ describe('podPortSteps', () => {
   });
 });
 
-describe('hasStrayPodLink', () => {
+describe('strayPodLinks', () => {
   const pod = hostLinkName({ network: 'cbr0', containerId: 'one', ifname: 'eth0' });
   test.each([
     ['a port that is up', { name: pod, master: bridge, up: true }, false],
@@ -69,6 +69,8 @@ describe('hasStrayPodLink', () => {
     ['down', { name: pod, master: bridge, up: false }, true],
     ['not of our naming', { name: 'veth1', master: '', up: false }, false],
   ] as const)('%s', (_what, link, stray) => {
-    expect(hasStrayPodLink(routeState({ links: [{ ...link, detail: { kind: 'veth' } }] }))).toBe(stray);
+    expect(strayPodLinks(routeState({ links: [{ ...link, detail: { kind: 'veth' } }] }))).toEqual(
+      stray ? [link.name] : [],
+    );
   });
 });

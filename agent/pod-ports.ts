@@ -4,9 +4,12 @@ import type { Link, RouteState } from '../kernel/route/objects.ts';
 import type { RouteStep } from '../kernel/route/step.ts';
 import { isHostLinkName } from './wiring/attachment.ts';
 
-/** True when there is a link that may be a pod's and is no port, or is down: only then is it worth asking which pods there are. */
-export function hasStrayPodLink({ links }: RouteState): boolean {
-  return [...links.values()].some((link) => isHostLinkName(link.name) && (!isPort(link) || link.up !== true));
+/** Links that may be pods' and are no ports, or are down: only when there are some is it worth asking which pods there are. */
+export function strayPodLinks({ links }: RouteState): readonly string[] {
+  const names: string[] = [];
+  for (const link of links.values())
+    if (isHostLinkName(link.name) && (!isPort(link) || link.up !== true)) names.push(link.name);
+  return names;
 }
 
 /** Steps for those of `hostLinks` that are there and are no bridge's port, or are down. A port of another bridge is left to it. */

@@ -38,6 +38,9 @@ export function stepSubject(step: RouteStep): StepSubject {
       return { kind: 'link', key: linkKey(step.link) };
     case 'port-set':
       return { kind: 'port', key: portKey(step.port) };
+    case 'vlan-set':
+    case 'vlan-delete':
+      return { kind: 'port', key: portKey(step) };
     case 'address-add':
     case 'address-delete':
       return { kind: 'address', key: addressKey(step.address) };

@@ -2,12 +2,14 @@
 // for, on TCP. Stopping it leaves the data path as it is.
 import { join } from 'node:path';
 import type { Netns } from '../kernel/netns.ts';
+import { SeenGeneration } from '../kernel/nft/seen-generation.ts';
 import { type Clock, realClock } from '../runtime/clock.ts';
 import { type Check, createHttpServer, type HttpServer, type HttpServerOptions } from '../runtime/http.ts';
 import type { Log } from '../runtime/log.ts';
 import { DirectoryLeaseStore } from '../store/directory/directory-lease-store.ts';
 import type { LeaseSubnets } from '../store/lease-key.ts';
 import { type Agent, createAgent } from './agent.ts';
+import { addCniRoute, type CniHandler } from './cni-route.ts';
 import type { NodeChoices } from './desired-state.ts';
 import { createMacKeeper } from './device-macs.ts';
 import { createLeaseHolder } from './lease-holder.ts';
@@ -16,13 +18,14 @@ import { type AgentMetrics, createAgentMetrics } from './metrics.ts';
 import { readFileIfThere } from './node-files.ts';
 import { type NodeKernel, openNode } from './open-node.ts';
 import { createPodList, type Pod } from './pod-list.ts';
+import { createPodRulesKeeper } from './pod-rules-keeper.ts';
 import type { AgentSettings } from './settings.ts';
 import { agentStatus, isReady } from './status.ts';
-import { parseSubnetEnv } from './subnet-env.ts';
 import type { UnderlaySettings } from './underlay.ts';
-
-/** Answers a request of the CNI plugin: both are JSON values. */
-export type CniHandler = (request: unknown) => Promise<unknown>;
+import { AttachmentRecords } from './wiring/attachment-record.ts';
+import type { PodFirewall } from './wiring/pod-firewall.ts';
+import { openPodFirewall } from './wiring/rules/open-pod-firewall.ts';
+import { parseSubnetEnv } from './wiring/subnet-env.ts';
 
 export interface RunAgentOptions {
   readonly log: Log;
@@ -30,7 +33,7 @@ export interface RunAgentOptions {
   readonly netns?: Netns | undefined;
   readonly clock?: Clock;
   /** Makes what answers POST /cni; without it there is no such route. */
-  readonly cni?: (agent: Agent) => CniHandler;
+  readonly cni?: (agent: Agent, firewall: PodFirewall) => CniHandler;
   /** Files beside subnet.env that are kept as they are: the CNI configuration. Path -> text. */
   readonly files?: ReadonlyMap<string, string>;
 }
@@ -53,20 +56,29 @@ export function agentSocketPath(runDirectory: string): string {
 export async function startAgent(settings: AgentSettings, options: RunAgentOptions): Promise<RunningAgent> {
   const { log, netns, clock = realClock } = options;
   const made = openMadeRecord(settings.stateDirectory);
-  const kernel = openNode({ netns, masquerade: settings.masquerade, made });
+  const beside = new SeenGeneration();
+  const kernel = openNode({ netns, masquerade: settings.masquerade, made, beside });
   const store = new DirectoryLeaseStore({ directory: settings.storeDirectory, ttlMs: settings.leaseTtl });
   const metrics = createAgentMetrics(clock.now);
+  const podFirewall = openPodFirewall({ netns, beside });
   const pods = createPodList(settings.ipamDirectory);
   const agent = createAgent({
     pods,
+    podRules: createPodRulesKeeper({
+      records: new AttachmentRecords(settings),
+      firewall: podFirewall,
+    }),
     ...loopOptions(settings, { kernel, store, clock, made, files: options.files ?? new Map() }),
     log: log.component('agent'),
     onPass: (state) => metrics.observe(state),
   });
-  const servers = openServers(agent, { settings, log, metrics, clock, pods, cni: options.cni?.(agent) });
+  const cni = options.cni?.(agent, podFirewall);
+  const servers = openServers(agent, { settings, log, metrics, clock, pods, cni });
   const close = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.close()));
+    await cni?.close();
     await agent.stop();
+    podFirewall.close();
     await store.close();
     await kernel.close();
   };
@@ -205,7 +217,7 @@ function openServers(agent: Agent, parts: ServerParts): readonly [HttpServer, Ht
         ...agentStatus(agent.state),
         pods: await parts.pods(),
       }));
-      if (cni !== undefined) app.post('/cni', async (request) => await cni(request.body));
+      if (cni !== undefined) addCniRoute(app, cni);
     },
   });
   return [unix, createHttpServer(common)];

@@ -10,6 +10,10 @@ import { agentTable } from './masquerade-nftables.ts';
 import { createNftFirewall } from './nft-firewall.ts';
 import { agentSocketPath } from './run-agent.ts';
 import type { AgentSettings } from './settings.ts';
+import { AttachmentRecords } from './wiring/attachment-record.ts';
+import { hasPodTables, openPodFirewall } from './wiring/rules/open-pod-firewall.ts';
+import { ruleOwners } from './wiring/rules/rule-owners.ts';
+import { createWiring } from './wiring/wiring.ts';
 
 export interface RunCleanupOptions {
   /** Say what would be done, and do nothing. */
@@ -27,6 +31,9 @@ export async function runCleanup(
   const store = new DirectoryLeaseStore({ directory: settings.storeDirectory, ttlMs: settings.leaseTtl });
   const route = openRouteDriver({ netns });
   const nft = openNftDriver({ netns });
+  const firewall = openPodFirewall({ netns });
+  const wiring = createWiring({ netns, firewall });
+  const records = new AttachmentRecords(settings);
   try {
     return await cleanUp({
       node: settings.nodeName,
@@ -36,12 +43,20 @@ export async function runCleanup(
       iptables: createIptablesFirewall({ netns }),
       hasNftTable: () => nft.read([agentTable]).state.size > 0,
       made: openMadeRecord(settings.stateDirectory),
+      attachments: {
+        all: () => records.all().records.map(({ attachment }) => attachment),
+        remove: (attachment) => wiring.del({ ...settings, attachment, netns: '' }),
+        hasRules: async () => hasPodTables(() => nft) || (await ruleOwners({ netns })).length > 0,
+        removeRules: async () => void (await firewall.ensure([])),
+      },
       stateDirectory: settings.stateDirectory,
       socketPath: agentSocketPath(settings.runDirectory),
       dryRun,
       signal,
     });
   } finally {
+    await wiring.close();
+    firewall.close();
     nft.close();
     route.close();
     await store.close();

@@ -26,6 +26,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'What this node’s agent knows and does',
     load: async () => (await import('./commands/status.ts')).statusCommand,
   },
+  doctor: {
+    summary: 'Finds what leaked or stands in the way on this node, and mends it',
+    load: async () => (await import('./commands/doctor.ts')).doctorCommand,
+  },
   cleanup: {
     summary: 'Removes all that Netloom made on this node, and nothing else',
     load: async () => (await import('./commands/cleanup.ts')).cleanupCommand,

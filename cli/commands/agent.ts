@@ -50,7 +50,7 @@ async function run(command: Command, context: CommandContext): Promise<void> {
   const running = runAgent(settings, {
     log,
     signal: shutdown.signal,
-    cni: (agent) => agentCniHandler(agent, settings),
+    cni: (agent, firewall) => agentCniHandler(agent, { settings, log: log.component('cni'), firewall }),
     files: cniFiles(settings),
   });
   shutdown.add('agent', () => running);

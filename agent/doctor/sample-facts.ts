@@ -1,0 +1,41 @@
+// A node with nothing wrong, for tests of the doctor's checks.
+import { Prefix } from '../../net/prefix.ts';
+import { hostLinkName } from '../wiring/attachment.ts';
+import type { NodeFacts } from './node-facts.ts';
+
+export const sampleAttachment = { network: 'cbr0', containerId: 'one', ifname: 'eth0' };
+
+export const sampleFacts: NodeFacts = {
+  now: 100 * 60_000,
+  survey: { attachments: [], ownerless: [] },
+  spoilt: [],
+  links: [
+    { name: 'eth0', detail: { kind: 'other', type: '' } },
+    { name: 'cni0', detail: { kind: 'bridge' }, alias: 'netloom' },
+    { name: hostLinkName(sampleAttachment), detail: { kind: 'veth' } },
+    { name: 'veth01234567', detail: { kind: 'veth' } },
+    { name: 'ifb0', detail: { kind: 'ifb' } },
+  ],
+  claimedLinks: new Set([hostLinkName(sampleAttachment)]),
+  usedLinks: new Set([hostLinkName(sampleAttachment)]),
+  strayRules: [],
+  leftFiles: [],
+  queue: [],
+  conflists: {
+    directory: '/etc/cni/net.d',
+    own: '10-netloom.conflist',
+    names: ['10-netloom.conflist', '99-a.conf'],
+  },
+  forwarding: {
+    podSubnets: [Prefix.parse('10.244.1.0/24'), Prefix.parse('fd00:1::/64')],
+    masquerade: 'nftables',
+    filters: [
+      { family: 4, forwardPolicy: 'ACCEPT', rules: [] },
+      { family: 6, forwardPolicy: 'ACCEPT', rules: [] },
+    ],
+    sysctls: new Map([
+      ['net/ipv4/ip_forward', '1'],
+      ['net/ipv6/conf/all/forwarding', '1'],
+    ]),
+  },
+};
