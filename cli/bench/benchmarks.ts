@@ -1,8 +1,9 @@
 // The benchmarks by name, as `netloom bench NAME` finds them.
 import { agentBench } from './agent-bench.ts';
 import type { Bench } from './bench.ts';
+import { cniBench } from './cni-bench.ts';
 import { kernelBench } from './kernel-bench.ts';
 
 export const benchmarks: ReadonlyMap<string, Bench> = new Map(
-  [kernelBench, agentBench].map((bench) => [bench.name, bench]),
+  [kernelBench, agentBench, cniBench].map((bench) => [bench.name, bench]),
 );
