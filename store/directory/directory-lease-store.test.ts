@@ -308,7 +308,8 @@ describe('nodes that start together', () => {
     );
     expect(said.sort()).toEqual(['10.0.0.128/26', '10.0.0.192/26', '10.0.0.64/26', 'full', 'full']);
     expect(await files()).toHaveLength(3);
-  });
+    // Five processes of Node start, beside whatever the other tests do.
+  }, 60_000);
 });
 
 describe('renewing', () => {

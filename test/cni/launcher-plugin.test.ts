@@ -56,9 +56,9 @@ describeLauncher('the launcher runs the plugin', () => {
   test('it gets CNI_*, PATH and standard input; its output and exit code are passed on', async () => {
     pluginIs('/usr/bin/env | grep -v ^PWD= | sort; cat; echo no >&2; exit 7');
     const { exitCode, stdout, stderr } = await call('ADD', {
-      env: { CNI_ARGS: 'a=b', HOME: '/root', X: '1' },
+      env: { CNI_ARGS: 'a=b', HOME: '/root', PATH: '/usr/bin:/bin', X: '1' },
     });
-    const env = ['CNI_ARGS=a=b', 'CNI_COMMAND=ADD', 'CNI_CONTAINERID=one', `PATH=${process.env['PATH']}`];
+    const env = ['CNI_ARGS=a=b', 'CNI_COMMAND=ADD', 'CNI_CONTAINERID=one', 'PATH=/usr/bin:/bin'];
     expect({ exitCode, stdout, stderr }).toEqual({
       exitCode: 7,
       stdout: `${env.join('\n')}\n${input()}`,
