@@ -9,6 +9,7 @@ import { AddressStore } from './ipam/address-store.ts';
 import { type OwnerlessAddress, ownNetworks, surveyLife } from './ipam/life-survey.ts';
 import { AttachmentRecords } from './wiring/attachment-record.ts';
 import type { Wiring } from './wiring/wiring.ts';
+import { sweepRunDirectory } from './wiring/wiring-state.ts';
 
 export interface ReclaimOptions {
   readonly ipamDirectory: string;
@@ -50,6 +51,7 @@ async function reclaim({ ipamDirectory, runDirectory, network, netns, wiring, lo
       );
     }
     await releaseOwnerless(ownerless.filter(({ life }) => life === 'dead'));
+    await sweepRunDirectory(runDirectory);
   } finally {
     route.close();
   }

@@ -1,8 +1,10 @@
 // What all operations of the wiring share: the node's side of the kernel, and where addresses and records are.
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockFile } from '../../kernel/file-lock.ts';
 import { Netns } from '../../kernel/netns.ts';
 import { openRouteDriver } from '../../kernel/route/driver.ts';
+import { errorCode } from '../../runtime/error-text.ts';
 import { AddressStore } from '../ipam/address-store.ts';
 import { withAttachmentLock } from './attachment-lock.ts';
 import { AttachmentRecords } from './attachment-record.ts';
@@ -74,6 +76,23 @@ export function exclusively<T>(
 ): Promise<T> {
   const options = { directory: locksIn(runDirectory), waitMs };
   return withAttachmentLock(attachment, () => action(new AttachmentRecords({ runDirectory })), options);
+}
+
+/** Removes what killed operations left in the run directory besides records: files of locks, records that were never finished. */
+export async function sweepRunDirectory(runDirectory: string): Promise<void> {
+  const records = new AttachmentRecords({ runDirectory });
+  // To give a lock up is to remove its file.
+  for (const name of new Set([...records.unfinished(), ...lockNames(runDirectory)]))
+    await unlessHeld({ runDirectory, name }, async () => records.removeUnfinished(name));
+}
+
+function lockNames(runDirectory: string): readonly string[] {
+  try {
+    return readdirSync(locksIn(runDirectory));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** As `exclusively`, by the lock's name (attachmentFileName); undefined, at once, when somebody holds it. */

@@ -24,7 +24,7 @@ import {
   exclusively,
   openWiringState,
   type StorePlace,
-  unlessHeld,
+  sweepRunDirectory,
   type WiringOptions,
   type WiringState,
 } from './wiring-state.ts';
@@ -176,8 +176,7 @@ async function collect(
     }
   };
   await Promise.all(Array.from({ length: collectors }, work));
-  for (const name of records.unfinished())
-    await unlessHeld({ runDirectory, name }, async () => records.removeUnfinished(name));
+  await sweepRunDirectory(runDirectory);
   if (errors.length === 0) return;
   throw new CniError(cniCodes.internal, `Cannot collect ${errors.length} attachments of "${network}"`, {
     details: errors.join('; '),
