@@ -10,19 +10,33 @@ export interface PodRulesKeeper {
   ensure(): Promise<readonly string[]>;
 }
 
+/**
+ * A look costs by the number of pods, and what tells that one is due also tells of changes in others' tables: where somebody
+ * changes those all the time (kube-proxy), looks that find nothing may take this part of the time.
+ */
+const restAfterLook = 20;
+
 export function createPodRulesKeeper(options: {
-  readonly records: AttachmentRecords;
+  readonly records: Pick<AttachmentRecords, 'all'>;
   /** The one that the wiring uses: what that changes is no foreign change. */
-  readonly firewall: PodFirewall;
+  readonly firewall: Pick<PodFirewall, 'changed' | 'ensure'>;
+  /** Milliseconds, of a clock that only goes forward. */
+  readonly now?: () => number;
 }): PodRulesKeeper {
-  const { records, firewall } = options;
+  const { records, firewall, now = () => performance.now() } = options;
   let looked = false;
+  let restUntil = 0;
+  const changed = () => !looked || (now() >= restUntil && firewall.changed());
   return {
-    changed: () => !looked || firewall.changed(),
+    changed,
     async ensure() {
-      if (looked && !firewall.changed()) return [];
+      if (!changed()) return [];
+      const start = now();
       const changes = await firewall.ensure(recordedRules(records.all().records));
       looked = true;
+      const end = now();
+      // What was changed once may be changed again at once.
+      restUntil = changes.length > 0 ? end : end + (end - start) * restAfterLook;
       return changes;
     },
   };

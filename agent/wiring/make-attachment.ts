@@ -12,7 +12,7 @@ import { carryRules } from './carry-rules.ts';
 import { CniError, cniCodes } from './cni-error.ts';
 import { ensureBridge, ensureGateways } from './own-bridge.ts';
 import { attachPod, awaitAddresses, requireBridge } from './pod-links.ts';
-import { type PodAddress, planPod, podRoutes } from './pod-plan.ts';
+import { ethernetMtu, type PodAddress, planPod, podRoutes } from './pod-plan.ts';
 import { hasRules, type PodRules } from './pod-rules.ts';
 import { joinVlans, vlanGateway } from './pod-vlans.ts';
 import { takeBack } from './undo-attachment.ts';
@@ -98,7 +98,6 @@ async function make(
   };
 }
 
-const ethernetMtu = 1500;
 const none: Allocation = { addresses: [], reserved: [] };
 
 function allocate(

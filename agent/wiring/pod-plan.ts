@@ -7,6 +7,9 @@ import type { Mac } from '../../net/mac.ts';
 import { Prefix } from '../../net/prefix.ts';
 import { type Attachment, hostLinkName, hostMac, podMac } from './attachment.ts';
 
+/** Of a link whose MTU nobody says (ETH_DATA_LEN). */
+export const ethernetMtu = 1500;
+
 /** An address of a pod, with its subnet's length, and the way out of the subnet. */
 export interface PodAddress {
   readonly address: Prefix;

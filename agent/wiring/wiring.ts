@@ -11,6 +11,7 @@ import { addLoopback, checkLoopback, removeLoopback } from './loopback.ts';
 import { makeAttachment, makeChained } from './make-attachment.ts';
 import { checkPod } from './pod-check.ts';
 import { openPodNetns } from './pod-netns.ts';
+import { ethernetMtu } from './pod-plan.ts';
 import { undoAttachment, undoUnrecorded } from './undo-attachment.ts';
 import type {
   AddRequest,
@@ -143,7 +144,7 @@ function check(state: WiringState, request: CheckRequest): Promise<void> {
         ? []
         : parts.limiter.check(attachment, {
             hostLink: link.name,
-            mtu: link.mtu ?? expectedMtu,
+            mtu: link.mtu ?? ethernetMtu,
             limits: bandwidth,
           })),
     ];
@@ -156,8 +157,6 @@ function check(state: WiringState, request: CheckRequest): Promise<void> {
     );
   });
 }
-
-const expectedMtu = 1500;
 
 async function collect(
   state: WiringState,
