@@ -1,5 +1,5 @@
-// Makes an attachment: address, record, links, rules, limits, in this order, so that whatever dies meanwhile all of it is found: an
-// address by its file, which names its owner, the rest by the record. Who else may be at work on it, wiring.ts has made sure of.
+// Makes an attachment: record, address, links, rules, limits, in this order, so that whatever dies meanwhile the record names all that
+// may be there. Who else may be at work on it, wiring.ts has made sure of.
 import { bootId } from '../../kernel/boot.ts';
 import type { Netns } from '../../kernel/netns.ts';
 import type { IpAddress } from '../../net/address.ts';
@@ -38,8 +38,9 @@ export async function makeAttachment(
     ipamDirectory: request.ipam?.directory,
     bandwidth: request.bandwidth !== undefined,
   };
-  // A process for one call does not look for addresses that an ADD which died may have taken: its record tells the next.
-  if (state.isOneShot) records.write(started);
+  // Before the address: when the agent dies in an ADD the launcher does it in a process of its own at once, which looks at no
+  // file of addresses but knows by the record that there may be one.
+  records.write(started);
   try {
     return await make(state, request, { pod, records, started });
   } catch (error) {
