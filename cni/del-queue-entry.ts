@@ -1,8 +1,8 @@
 // A DEL that nobody could do, as a file of the queue: its name, its bytes, how it is written. The launcher writes the same in C
 // (cni/launcher/queue-del.c); del-queue.ts runs them.
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { errorCode } from '../runtime/error-text.ts';
+import { namesIn } from '../runtime/names-in.ts';
 import { writeFileAtomicSync } from '../runtime/write-file.ts';
 import { type CallVariables, decodeCall, encodeCall } from './call-body.ts';
 import type { PluginInput } from './request.ts';
@@ -28,12 +28,7 @@ export function queuedNames(stateDirectory: string): readonly string[] {
 
 /** Of a queue that was never written to: none. */
 export function allNames(stateDirectory: string): readonly string[] {
-  try {
-    return readdirSync(queueDirectory(stateDirectory)).sort();
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return namesIn(queueDirectory(stateDirectory));
 }
 
 /** True when the entry of this name may be of the container; only its content says so for sure. */

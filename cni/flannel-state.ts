@@ -8,17 +8,26 @@ import { writeFileAtomicSync } from '../runtime/write-file.ts';
 import { delegatePath, delegateText, flannelDelegate, readDelegateText } from './flannel-delegate.ts';
 import type { NetworkConfig } from './pod-network.ts';
 
+export interface Delegated {
+  readonly config: NetworkConfig;
+  /** What the file says; undefined when nothing is delegated. */
+  readonly text?: string;
+}
+
 /** The configuration itself unless its role is flannel's: then what that plugin would delegate. Throws CniError without subnet.env. */
-export function delegated(config: NetworkConfig): NetworkConfig {
-  return config.role === 'flannel' ? flannelDelegate(config, readSubnetEnv(config.subnetFile)) : config;
+export function delegated(config: NetworkConfig): Delegated {
+  if (config.role !== 'flannel') return { config };
+  const env = readSubnetEnv(config.subnetFile);
+  return { config: flannelDelegate(config, env), text: delegateText(config, env) };
 }
 
 /** To be called before anything of the pod is made: a file too many harms nobody. It outlives a power cut, as flannel's does. */
-export function keepDelegate(config: NetworkConfig, containerId: string): void {
-  if (config.role !== 'flannel') return;
+export function keepDelegate(
+  config: NetworkConfig,
+  { containerId, text }: { readonly containerId: string; readonly text: string },
+): void {
   const path = delegatePath(config, containerId);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const text = delegateText(config, readSubnetEnv(config.subnetFile));
   writeFileAtomicSync(path, text, { mode: 0o600, durable: true });
 }
 

@@ -47,9 +47,9 @@ async function wire(
   { config: asked, target }: TargetRequest,
   context: VerbContext & { readonly previous: CniResult | undefined },
 ): Promise<CniResult> {
-  const config = delegated(asked);
+  const { config, text } = delegated(asked);
   const request = addRequest(config, { target, node: context.node });
-  keepDelegate(asked, target.containerId);
+  if (text !== undefined) keepDelegate(asked, { containerId: target.containerId, text });
   try {
     const wired = await context.wiring.add(request);
     const own = resultOf(wired, { netns: target.netns, dns: dnsOf(config) });

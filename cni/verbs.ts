@@ -77,7 +77,7 @@ async function status(config: NetworkConfig, context: VerbContext): Promise<void
   const { wiring } = context;
   const place = { network: config.name, runDirectory: config.runDirectory };
   try {
-    const own = delegated(config);
+    const own = delegated(config).config;
     const sets = addressSets(own, context.node);
     if (own.ipam.kind === 'none') return;
     const ipamDirectory = own.ipam.directory;

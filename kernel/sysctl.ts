@@ -1,7 +1,7 @@
 // Network sysctls: files below /proc/sys/net of a namespace. Keys are paths with slashes ("net/ipv4/conf/cni0/accept_ra"),
 // because link names may hold dots.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { KernelError } from './kernel-error.ts';
+import { isNotFound, KernelError } from './kernel-error.ts';
 import type { Netns } from './netns.ts';
 
 const keyForm = /^net\/[a-zA-Z0-9_@.:+-]+(\/[a-zA-Z0-9_@.:+-]+)*$/;
@@ -52,5 +52,18 @@ export function writeSysctl(
     inside(options.netns, () => writeFileSync(path, value));
   } catch (error) {
     throw failure('write sysctl', `${key} = ${value}`, error);
+  }
+}
+
+/** As `writeSysctl`; one that is not there (a kernel without IPv6 has none of its) is passed over. */
+export function writeSysctlIfThere(
+  key: string,
+  value: string,
+  options: { readonly netns?: Netns | undefined } = {},
+): void {
+  try {
+    writeSysctl(key, value, options);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
   }
 }

@@ -1,5 +1,5 @@
 // Reads what the doctor's checks judge from a node's kernel and files. It changes nothing.
-import { readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ProgramError } from '../../kernel/exec.ts';
 import { saveIptables } from '../../kernel/iptables.ts';
@@ -8,7 +8,7 @@ import type { Netns } from '../../kernel/netns.ts';
 import { openRouteDriver } from '../../kernel/route/driver.ts';
 import type { Link } from '../../kernel/route/objects.ts';
 import { openTcDriver } from '../../kernel/tc/driver.ts';
-import { errorCode } from '../../runtime/error-text.ts';
+import { namesIn } from '../../runtime/names-in.ts';
 import { type LifeQuestion, ownNetworks, surveyLife } from '../ipam/life-survey.ts';
 import { openSysctls } from '../node-sysctls.ts';
 import { createPodList } from '../pod-list.ts';
@@ -140,15 +140,6 @@ function filesIn(
     if (kind === undefined || modifiedAt === undefined) return [];
     return [{ kind, path, modifiedAt, isHeld: kind === 'lock' && isLockHeld(path) }];
   });
-}
-
-function namesIn(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory).sort();
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 /** The endings that libcni reads, in its order: by bytes. */

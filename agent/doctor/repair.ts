@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockFile } from '../../kernel/file-lock.ts';
 import type { Netns } from '../../kernel/netns.ts';
+import { applyAll } from '../../kernel/route/apply-all.ts';
 import { openRouteDriver } from '../../kernel/route/driver.ts';
 import { writeSysctl } from '../../kernel/sysctl.ts';
 import { errorMessage } from '../../runtime/error-text.ts';
@@ -78,8 +79,7 @@ export function createRepair({ wiring, runDirectory, ipamDirectory, netns }: Rep
     async 'link-delete'({ name, type }) {
       const route = openRouteDriver({ netns });
       try {
-        const [result] = route.apply([{ kind: 'link-delete', link: { name, detail: { kind: type } } }]);
-        if (result?.error !== undefined) throw result.error;
+        applyAll(route, [{ kind: 'link-delete', link: { name, detail: { kind: type } } }]);
       } finally {
         route.close();
       }

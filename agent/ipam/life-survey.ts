@@ -1,6 +1,5 @@
 // Looks at a node for the signs of life of its pods, and says which attachments are dead: what the agent removes at its start, a
 // collection and the doctor. It changes nothing; evidence.ts decides.
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bootId, bootTime } from '../../kernel/boot.ts';
 import { isLockHeld } from '../../kernel/lock-held.ts';
@@ -8,7 +7,7 @@ import { namespaceAddresses, visibleNamespaces } from '../../kernel/namespaces.t
 import { isNetns, Netns } from '../../kernel/netns.ts';
 import type { IpAddress } from '../../net/address.ts';
 import { isIdentifier } from '../../net/names.ts';
-import { errorCode } from '../../runtime/error-text.ts';
+import { namesIn } from '../../runtime/names-in.ts';
 import { type Attachment, attachmentFileName, attachmentKey } from '../wiring/attachment.ts';
 import type { AttachmentRecord } from '../wiring/attachment-record.ts';
 import { AddressStore } from './address-store.ts';
@@ -98,20 +97,11 @@ export function ownNetworks(of: {
   readonly configured: readonly string[];
   readonly records: readonly AttachmentRecord[];
 }): readonly string[] {
-  const marked = directoryNames(of.ipamDirectory).filter(
+  const marked = namesIn(of.ipamDirectory).filter(
     (name) => isIdentifier(name) && isMarked(join(of.ipamDirectory, name)),
   );
   const recorded = of.records.map(({ attachment }) => attachment.network);
   return [...new Set([...of.configured, ...recorded, ...marked])].sort();
-}
-
-function directoryNames(path: string): readonly string[] {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 type Taken = Awaited<ReturnType<AddressStore['reservations']>>[number] & {

@@ -1,7 +1,7 @@
 // What was made for an attachment, written down before it is made: so that DEL, GC and the agent find it whatever died meanwhile,
 // also when the pod's namespace or its configuration is gone. Records lie in the run directory: they end with the kernel state
 // that they describe.
-import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { bootId } from '../../kernel/boot.ts';
@@ -10,6 +10,7 @@ import { Mac } from '../../net/mac.ts';
 import { isIdentifier, isInterfaceName } from '../../net/names.ts';
 import { Prefix } from '../../net/prefix.ts';
 import { errorCode } from '../../runtime/error-text.ts';
+import { namesIn } from '../../runtime/names-in.ts';
 import { type Attachment, attachmentFileName } from './attachment.ts';
 import { type PodRules, portProtocols, ruleBackends } from './pod-rules.ts';
 
@@ -138,7 +139,7 @@ export class AttachmentRecords {
   /** Files that a crash left within `write`, by the names of their attachments' locks (attachmentFileName). */
   unfinished(): readonly string[] {
     const ending = `.json${temporaryEnding}`;
-    return fileNames(this.directory).flatMap((name) =>
+    return namesIn(this.directory).flatMap((name) =>
       name.endsWith(ending) ? [name.slice(0, -ending.length)] : [],
     );
   }
@@ -151,7 +152,7 @@ export class AttachmentRecords {
   all(): { readonly records: readonly AttachmentRecord[]; readonly spoilt: readonly SpoiltRecord[] } {
     const records: AttachmentRecord[] = [];
     const spoilt: SpoiltRecord[] = [];
-    for (const name of fileNames(this.directory).filter((file) => file.endsWith('.json'))) {
+    for (const name of namesIn(this.directory).filter((file) => file.endsWith('.json'))) {
       const found = readRecord(join(this.directory, name));
       if (found === undefined) continue;
       if ('problem' in found) spoilt.push(found);
@@ -171,15 +172,6 @@ function unlinkIfThere(path: string): void {
     unlinkSync(path);
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
-  }
-}
-
-function fileNames(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
   }
 }
 

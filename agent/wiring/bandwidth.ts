@@ -1,4 +1,5 @@
 // Puts the limits of an attachment into the kernel, takes them away, and compares. What they are made of is bandwidth-plan.ts.
+import { applyAll } from '../../kernel/route/apply-all.ts';
 import type { RouteAccess } from '../../kernel/route/driver.ts';
 import { isWantedLink } from '../../kernel/route/link-changes.ts';
 import type { Link } from '../../kernel/route/objects.ts';
@@ -135,5 +136,5 @@ function setLimiter(
 }
 
 function applyStep(route: RouteAccess, step: RouteStep): void {
-  for (const { error } of route.apply([step])) if (error !== undefined) throw error;
+  applyAll(route, [step]);
 }

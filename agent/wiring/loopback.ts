@@ -1,6 +1,7 @@
 // The loopback interface of a pod, for runtimes that have a plugin set it up. Nothing is recorded of it: it ends with its
 // namespace.
 import type { Netns } from '../../kernel/netns.ts';
+import { applyAll } from '../../kernel/route/apply-all.ts';
 import { openRouteDriver } from '../../kernel/route/driver.ts';
 import { CniError, cniCodes } from './cni-error.ts';
 import { findPodNetns, openPodNetns } from './pod-netns.ts';
@@ -34,8 +35,7 @@ function setLoopback(pod: Netns, up: boolean): void {
   const detail = { kind: 'other', type: '' } as const;
   try {
     const link = { name: 'lo', detail, up };
-    for (const { error } of route.apply([{ kind: 'link-set', link, was: { ...link, up: !up } }]))
-      if (error !== undefined) throw error;
+    applyAll(route, [{ kind: 'link-set', link, was: { ...link, up: !up } }]);
   } finally {
     route.close();
   }

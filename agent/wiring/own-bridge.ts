@@ -1,10 +1,11 @@
 // The bridge of a network of its own (one that the configuration describes, not the node's lease): made when a pod first needs it,
 // as the reference bridge plugin does it, and never deleted here. The bridge of the node's pods is the agent's (agent/bridge.ts).
 import { createHash } from 'node:crypto';
-import { isExists, isNotFound } from '../../kernel/kernel-error.ts';
+import { isExists } from '../../kernel/kernel-error.ts';
+import { applyAll } from '../../kernel/route/apply-all.ts';
 import type { InterfaceAddress, Link } from '../../kernel/route/objects.ts';
 import type { RouteStep } from '../../kernel/route/step.ts';
-import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
+import { readSysctl, writeSysctl, writeSysctlIfThere } from '../../kernel/sysctl.ts';
 import { Mac } from '../../net/mac.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import { wiringAlias } from '../alias.ts';
@@ -27,7 +28,7 @@ export function ensureBridge(wish: BridgeWish, host: Host): Link {
   };
   if (Object.keys(options).length > 0) {
     const { name, detail } = found;
-    apply([{ kind: 'link-set', link: { name, detail, ...options }, was: found }], host);
+    applyAll(host.route, [{ kind: 'link-set', link: { name, detail, ...options }, was: found }]);
   }
   return found;
 }
@@ -51,7 +52,7 @@ function makeBridge({ name, mtu }: BridgeWish, host: Host): Link {
 
 /** Before it is up: no pod may route for the node (CVE-2020-10749). */
 export function refuseAdvertisements(link: string, { netns }: Host): void {
-  setIfThere(`net/ipv6/conf/${link}/accept_ra`, '0', { netns });
+  writeSysctlIfThere(`net/ipv6/conf/${link}/accept_ra`, '0', { netns });
 }
 
 /**
@@ -86,8 +87,9 @@ export function ensureGateways(
       { kind: 'address-add', address },
     ];
   });
-  if (gateways.some(({ family }) => family === 6)) setIfThere(`net/ipv6/conf/${link}/accept_dad`, '0', host);
-  apply(steps, host);
+  if (gateways.some(({ family }) => family === 6))
+    writeSysctlIfThere(`net/ipv6/conf/${link}/accept_dad`, '0', host);
+  applyAll(host.route, steps);
   for (const { family } of gateways) {
     const key = family === 4 ? 'net/ipv4/ip_forward' : 'net/ipv6/conf/all/forwarding';
     if (readSysctl(key, host) !== '1') writeSysctl(key, '1', host);
@@ -100,17 +102,4 @@ function isInTheWay(address: InterfaceAddress, gateway: Prefix, wanted: readonly
   if (prefix.family !== gateway.family || wanted.some((own) => own.equals(prefix))) return false;
   if (gateway.family === 4) return true;
   return prefix.contains(gateway.address) || gateway.contains(prefix.address);
-}
-
-function setIfThere(key: string, value: string, { netns }: Pick<Host, 'netns'>): void {
-  try {
-    writeSysctl(key, value, { netns });
-  } catch (error) {
-    // A kernel without IPv6.
-    if (!isNotFound(error)) throw error;
-  }
-}
-
-function apply(steps: readonly RouteStep[], { route }: Host): void {
-  for (const { error } of route.apply(steps)) if (error !== undefined) throw error;
 }

@@ -1,11 +1,12 @@
 // Executes a pod's plan in the kernel and takes it back: one batch in the host's namespace, one in the pod's. Addresses are
 // given to it; who has them is the IPAM's.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isExists, isNotFound } from '../../kernel/kernel-error.ts';
+import { isExists } from '../../kernel/kernel-error.ts';
 import type { Netns } from '../../kernel/netns.ts';
+import { applyAll } from '../../kernel/route/apply-all.ts';
 import { openRouteDriver, type RouteAccess } from '../../kernel/route/driver.ts';
 import type { Link } from '../../kernel/route/objects.ts';
-import { writeSysctl } from '../../kernel/sysctl.ts';
+import { writeSysctl, writeSysctlIfThere } from '../../kernel/sysctl.ts';
 import { IpAddress } from '../../net/address.ts';
 import type { Attachment } from './attachment.ts';
 import { CniError, cniCodes } from './cni-error.ts';
@@ -44,9 +45,10 @@ export function attachPod(
     if (made?.error !== undefined) throw isExists(made.error) ? existing(plan) : made.error;
     if (port?.error !== undefined) throw port.error;
     // Frames of a port go to the bridge; should it ever leave it, no pod may route for the node.
-    setSysctl({ key: `net/ipv6/conf/${plan.hostLink}/accept_ra`, value: '0', optional: true }, host.netns);
-    for (const sysctl of podSysctls(plan)) setSysctl(sysctl, pod);
-    for (const { error } of inPod.apply(podSteps({ ...plan, routes }))) if (error !== undefined) throw error;
+    writeSysctlIfThere(`net/ipv6/conf/${plan.hostLink}/accept_ra`, '0', { netns: host.netns });
+    for (const { key, value, optional } of podSysctls(plan))
+      (optional ? writeSysctlIfThere : writeSysctl)(key, value, { netns: pod });
+    applyAll(inPod, podSteps({ ...plan, routes }));
     return routes;
   } finally {
     inPod.close();
@@ -71,17 +73,6 @@ function existing({ ifname }: PodPlan): CniError {
     `Cannot add interface "${ifname}": the pod's namespace has one of this name`,
     { details: 'it was made by somebody else' },
   );
-}
-
-function setSysctl(
-  { key, value, optional }: { readonly key: string; readonly value: string; readonly optional: boolean },
-  netns: Netns,
-): void {
-  try {
-    writeSysctl(key, value, { netns });
-  } catch (error) {
-    if (!optional || !isNotFound(error)) throw error;
-  }
 }
 
 /** Milliseconds: as long as the reference waits. */
@@ -126,8 +117,7 @@ export function detachForeign(
       .addressesOn(ifname)
       .some((address) => reserved.some((own) => own.equals(address.prefix.address)));
     if (!isOurs) return;
-    for (const { error } of route.apply([{ kind: 'link-delete', link }]))
-      if (error !== undefined) throw error;
+    applyAll(route, [{ kind: 'link-delete', link }]);
   } finally {
     route.close();
   }

@@ -1,6 +1,7 @@
 // VLANs of a pod's port, and the node's own end in a VLAN: the gateway of a bridge that tells VLANs apart cannot be the bridge
 // itself, which is in one VLAN only.
 import { createHash } from 'node:crypto';
+import { applyAll } from '../../kernel/route/apply-all.ts';
 import type { Link, PortVlan } from '../../kernel/route/objects.ts';
 import type { RouteStep } from '../../kernel/route/step.ts';
 import { isInterfaceName } from '../../net/names.ts';
@@ -39,13 +40,15 @@ export function joinVlans(plan: PodPlan, host: Host): void {
   const steps = vlanSteps(plan);
   if (steps.length === 0) return;
   filterVlans(plan.bridge, host);
-  apply(steps, host);
+  applyAll(host.route, steps);
 }
 
 function filterVlans(name: string, host: Host): void {
   const was = host.route.link(name);
   if (was?.detail.kind !== 'bridge' || was.detail.vlanFiltering === true) return;
-  apply([{ kind: 'link-set', link: { name, detail: { kind: 'bridge', vlanFiltering: true } }, was }], host);
+  applyAll(host.route, [
+    { kind: 'link-set', link: { name, detail: { kind: 'bridge', vlanFiltering: true } }, was },
+  ]);
 }
 
 /**
@@ -69,34 +72,24 @@ export function vlanGateway(
   const detail = { kind: 'veth' } as const;
   const { mtu } = bridge;
   const size = mtu === undefined ? {} : { mtu };
-  apply(
-    [
-      {
-        kind: 'link-add',
-        link: { name, detail: { ...detail, peer: { name: port, ...size } }, alias: wiringAlias, ...size },
-      },
-    ],
-    host,
-  );
+  applyAll(host.route, [
+    {
+      kind: 'link-add',
+      link: { name, detail: { ...detail, peer: { name: port, ...size } }, alias: wiringAlias, ...size },
+    },
+  ]);
   refuseAdvertisements(name, host);
-  apply(
-    [
-      {
-        kind: 'link-set',
-        link: { name: port, detail, master: bridge.name, up: true },
-        was: { name: port, detail },
-      },
-      ...vlanSteps({
-        hostLink: port,
-        port: { hairpin: false, isolated: false, vlan, vlanTrunk: [], preserveDefaultVlan: false },
-      }),
-      { kind: 'link-set', link: { name, detail, up: true }, was: { name, detail } },
-    ],
-    host,
-  );
+  applyAll(host.route, [
+    {
+      kind: 'link-set',
+      link: { name: port, detail, master: bridge.name, up: true },
+      was: { name: port, detail },
+    },
+    ...vlanSteps({
+      hostLink: port,
+      port: { hairpin: false, isolated: false, vlan, vlanTrunk: [], preserveDefaultVlan: false },
+    }),
+    { kind: 'link-set', link: { name, detail, up: true }, was: { name, detail } },
+  ]);
   return name;
-}
-
-function apply(steps: readonly RouteStep[], { route }: Host): void {
-  for (const { error } of route.apply(steps)) if (error !== undefined) throw error;
 }

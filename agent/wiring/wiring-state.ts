@@ -1,10 +1,9 @@
 // What all operations of the wiring share: the node's side of the kernel, and where addresses and records are.
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockFile } from '../../kernel/file-lock.ts';
 import { Netns } from '../../kernel/netns.ts';
 import { openRouteDriver } from '../../kernel/route/driver.ts';
-import { errorCode } from '../../runtime/error-text.ts';
+import { namesIn } from '../../runtime/names-in.ts';
 import { AddressStore } from '../ipam/address-store.ts';
 import { withAttachmentLock } from './attachment-lock.ts';
 import { AttachmentRecords } from './attachment-record.ts';
@@ -82,17 +81,8 @@ export function exclusively<T>(
 export async function sweepRunDirectory(runDirectory: string): Promise<void> {
   const records = new AttachmentRecords({ runDirectory });
   // To give a lock up is to remove its file.
-  for (const name of new Set([...records.unfinished(), ...lockNames(runDirectory)]))
+  for (const name of new Set([...records.unfinished(), ...namesIn(locksIn(runDirectory))]))
     await unlessHeld({ runDirectory, name }, async () => records.removeUnfinished(name));
-}
-
-function lockNames(runDirectory: string): readonly string[] {
-  try {
-    return readdirSync(locksIn(runDirectory));
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 /** As `exclusively`, by the lock's name (attachmentFileName); undefined, at once, when somebody holds it. */

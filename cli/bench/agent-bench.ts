@@ -1,6 +1,7 @@
 // `netloom bench agent`: what the agent of a node in a large cluster takes for a start, a restart, one lease that comes, changes or
 // goes, and one route that somebody deletes. Its own figures: the leases come from memory, the kernel is the real one.
 import { isReady } from '../../agent/status.ts';
+import { applyAll } from '../../kernel/route/apply-all.ts';
 import { openRouteDriver, type RouteAccess } from '../../kernel/route/driver.ts';
 import { Mac } from '../../net/mac.ts';
 import { Prefix } from '../../net/prefix.ts';
@@ -14,7 +15,6 @@ import { comparePaired, type PairedCase } from './paired.ts';
 import {
   addFiles,
   addSteps,
-  applyAll,
   deleteFiles,
   deleteSteps,
   makeUnderlay,

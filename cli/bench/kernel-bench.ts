@@ -1,6 +1,7 @@
 // `netloom bench kernel`: what a node's agent asks of rtnetlink, by our driver and by iproute2's batch mode, in one run.
 import { execute } from '../../kernel/exec.ts';
 import { createNetns, Netns, removeNetns } from '../../kernel/netns.ts';
+import { applyAll } from '../../kernel/route/apply-all.ts';
 import { openRouteDriver, type RouteAccess } from '../../kernel/route/driver.ts';
 import type { Link } from '../../kernel/route/objects.ts';
 import { IpAddress } from '../../net/address.ts';
@@ -12,7 +13,6 @@ import { comparePaired } from './paired.ts';
 import {
   addFiles,
   addSteps,
-  applyAll,
   deleteFiles,
   deleteSteps,
   makeUnderlay,

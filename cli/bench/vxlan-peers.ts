@@ -1,6 +1,7 @@
 // Peers of a VXLAN network as benchmarks put them into the kernel: by our steps and by iproute2's batch files.
 import { execute } from '../../kernel/exec.ts';
 import type { Netns } from '../../kernel/netns.ts';
+import { applyAll } from '../../kernel/route/apply-all.ts';
 import type { RouteAccess } from '../../kernel/route/driver.ts';
 import {
   type FdbEntry,
@@ -105,11 +106,6 @@ export function deleteFiles(peers: readonly VxlanPeer[]): BatchFiles {
 export async function runFiles(netns: Netns, files: BatchFiles): Promise<void> {
   await execute(['ip', '-batch', '-'], { netns, input: `${files.ip}\n` });
   await execute(['bridge', '-batch', '-'], { netns, input: `${files.bridge}\n` });
-}
-
-/** Throws the first failure: a benchmark of work that was not done would be a lie. */
-export function applyAll(driver: RouteAccess, steps: readonly RouteStep[]): void {
-  for (const { error } of driver.apply(steps)) if (error !== undefined) throw error;
 }
 
 export function makeUnderlay(driver: RouteAccess): void {
