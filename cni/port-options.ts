@@ -1,11 +1,8 @@
 // Published ports: those that the runtime asks for, and how portmap's keys of the configuration want them carried.
+
 import { z } from 'zod';
-import {
-  type PortMapping,
-  type PortProtocol,
-  portProtocols,
-  ruleBackends,
-} from '../agent/wiring/pod-rules.ts';
+import { type PortMapping, ruleBackends } from '../agent/wiring/pod-rules.ts';
+import { type Transport, transports } from '../net/transport.ts';
 import { invalidValue, joinPath, parsePart, unsupportedValue } from './config-error.ts';
 import { goObject, optionalAddress } from './config-shape.ts';
 import type { PortOptions } from './pod-network.ts';
@@ -38,10 +35,10 @@ export function readPortMappings(value: unknown, path: string): readonly PortMap
   });
 }
 
-function protocolOf(text: string, path: string): PortProtocol {
+function protocolOf(text: string, path: string): Transport {
   const lower = text === '' ? 'tcp' : text.toLowerCase();
-  const found = portProtocols.find((name) => name === lower);
-  if (found === undefined) throw invalidValue(path, text, `want one of ${portProtocols.join(', ')}`);
+  const found = transports.find((name) => name === lower);
+  if (found === undefined) throw invalidValue(path, text, `want one of ${transports.join(', ')}`);
   return found;
 }
 

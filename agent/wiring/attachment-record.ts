@@ -9,10 +9,11 @@ import { IpAddress } from '../../net/address.ts';
 import { Mac } from '../../net/mac.ts';
 import { isIdentifier, isInterfaceName } from '../../net/names.ts';
 import { Prefix } from '../../net/prefix.ts';
+import { transports } from '../../net/transport.ts';
 import { errorCode } from '../../runtime/error-text.ts';
 import { namesIn } from '../../runtime/names-in.ts';
 import { type Attachment, attachmentFileName } from './attachment.ts';
-import { type PodRules, portProtocols, ruleBackends } from './pod-rules.ts';
+import { type PodRules, ruleBackends } from './pod-rules.ts';
 
 export interface AttachmentRecord {
   readonly attachment: Attachment;
@@ -64,7 +65,7 @@ const rules = z.object({
   addresses: z.array(parsedBy(Prefix.tryParse, 'ADDRESS/LENGTH')),
   ports: z.array(
     z.object({
-      protocol: z.enum(portProtocols),
+      protocol: z.enum(transports),
       hostPort: port,
       containerPort: port,
       hostIp: address.optional(),

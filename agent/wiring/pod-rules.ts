@@ -3,14 +3,12 @@
 import type { IpAddress } from '../../net/address.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { Prefix } from '../../net/prefix.ts';
+import type { Transport } from '../../net/transport.ts';
 import type { Attachment } from './attachment.ts';
-
-export const portProtocols = ['tcp', 'udp', 'sctp'] as const;
-export type PortProtocol = (typeof portProtocols)[number];
 
 /** A port of the node that leads to a port of the pod. */
 export interface PortMapping {
-  readonly protocol: PortProtocol;
+  readonly protocol: Transport;
   /** 1 to 65535, as is `containerPort`. */
   readonly hostPort: number;
   readonly containerPort: number;

@@ -3,7 +3,6 @@
 // many: scripts/test wants a million.
 import { expect, test } from '@jest/globals';
 import { CniError, cniCodes } from '../../agent/wiring/cni-error.ts';
-import { portProtocols } from '../../agent/wiring/pod-rules.ts';
 import { parseSubnetEnv } from '../../agent/wiring/subnet-env.ts';
 import { delegatePath, delegateText, flannelDelegate, readDelegateText } from '../../cni/flannel-delegate.ts';
 import { failedOutput } from '../../cni/plugin.ts';
@@ -22,6 +21,7 @@ import { isSupportedVersion } from '../../cni/versions.ts';
 import { IpAddress } from '../../net/address.ts';
 import { Mac } from '../../net/mac.ts';
 import { Prefix } from '../../net/prefix.ts';
+import { transports } from '../../net/transport.ts';
 import { chanceOf, fuzzCase } from './fuzz-cases.ts';
 
 const seed = Number(process.env['NETLOOM_FUZZ_SEED'] ?? Date.now() % 2 ** 31);
@@ -102,7 +102,7 @@ function checkConfig(config: NetworkConfig): void {
   checkBridge(config.bridge);
   checkIpam(config.ipam);
   for (const { protocol, hostPort, containerPort, hostIp } of config.ports.mappings) {
-    must(portProtocols.includes(protocol), 'protocol', protocol);
+    must(transports.includes(protocol), 'protocol', protocol);
     between(hostPort, 1, 65535);
     between(containerPort, 1, 65535);
     if (hostIp !== undefined) mustBeAddress(hostIp);

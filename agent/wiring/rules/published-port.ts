@@ -1,12 +1,14 @@
 // The ports that a pod publishes, one entry for each address family that it has, as both backends take them. Pure.
+
 import type { Family, IpAddress } from '../../../net/address.ts';
 import type { Prefix } from '../../../net/prefix.ts';
+import type { Transport } from '../../../net/transport.ts';
 import { CniError, cniCodes } from '../cni-error.ts';
-import type { PodRules, PortProtocol } from '../pod-rules.ts';
+import type { PodRules } from '../pod-rules.ts';
 
 export interface PublishedPort {
   readonly family: Family;
-  readonly protocol: PortProtocol;
+  readonly protocol: Transport;
   readonly hostPort: number;
   /** Undefined: on every address of the node. */
   readonly hostIp: IpAddress | undefined;
