@@ -94,6 +94,11 @@ export function isOverrun(error: unknown): boolean {
   return hasCode(error, ['ENOBUFS']);
 }
 
+/** What was read changed meanwhile (NLM_F_DUMP_INTR): it has to be read again. */
+export function isInterrupted(error: unknown): boolean {
+  return hasCode(error, ['EINTR']);
+}
+
 /** Somebody changed the ruleset since the generation that the batch names (NFNL_BATCH_GENID). */
 export function isStaleGeneration(error: unknown): boolean {
   return hasCode(error, ['ERESTART']);

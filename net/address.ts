@@ -100,7 +100,7 @@ export class IpAddress {
     if (bytes.length !== 4 && bytes.length !== 16) {
       throw new RangeError(`Cannot make an IP address of ${bytes.length} bytes: 4 or 16 are needed`);
     }
-    return new IpAddress(Uint8Array.from(bytes));
+    return new IpAddress(new Uint8Array(bytes));
   }
 
   /** The address whose bytes, read as one big-endian number, are `value`. Throws RangeError outside the family. */

@@ -17,6 +17,16 @@ describe('ByteWriter', () => {
     );
   });
 
+  test('gives room to write to, and text the room that it needs', () => {
+    const out = new ByteWriter(2);
+    out.u8(1);
+    const at = out.room(2);
+    out.memory.set([7, 8], at);
+    out.text('aß€');
+    out.u8(2);
+    expect([...out.bytes()]).toEqual([1, 7, 8, ...Buffer.from('aß€'), 2]);
+  });
+
   test('aligns with zeros, patches and forgets', () => {
     const out = new ByteWriter();
     out.text('abc');

@@ -43,6 +43,16 @@ export class ByteWriter {
     return start;
   }
 
+  /** Room for `size` bytes, which the caller writes to `memory` from the offset returned on. */
+  room(size: number): number {
+    return this.#take(size);
+  }
+
+  /** All that was written and more; another one after the next write that needs more room. */
+  get memory(): Uint8Array {
+    return this.#buffer;
+  }
+
   u8(value: number): void {
     const at = this.#take(1);
     this.#buffer.writeUInt8(value, at);
@@ -94,13 +104,17 @@ export class ByteWriter {
   }
 
   text(value: string): void {
-    this.raw(Buffer.from(value, 'utf8'));
+    // No character takes more than three bytes.
+    const at = this.#take(3 * value.length);
+    this.#end = at + this.#buffer.write(value, at, 'utf8');
   }
 
   /** Fills up with zeros to a multiple of four, as netlink wants before each header (NLA_ALIGNTO, NLMSG_ALIGNTO). */
   align(): void {
-    const rest = this.#end & 3;
-    if (rest !== 0) this.zeros(4 - rest);
+    while ((this.#end & 3) !== 0) {
+      const at = this.#take(1);
+      this.#buffer[at] = 0;
+    }
   }
 
   patchU16(at: number, value: number): void {

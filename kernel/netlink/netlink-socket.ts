@@ -269,6 +269,30 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
+  /**
+   * Reads a table of the kernel datagram by datagram: each step is one system call, between which the caller may do other things,
+   * but nothing with this socket. Throws KernelError EINTR as soon as the table changed meanwhile. A dump that is not read to its
+   * end leaves the socket good for nothing but closing.
+   */
+  *dumpSteps(request: NetlinkRequest): Generator<readonly DumpedMessage[], void, void> {
+    const sequence = this.#send(request, NLM_F_DUMP);
+    for (;;) {
+      const messages: DumpedMessage[] = [];
+      for (const reply of this.#receiveReplies(true)) {
+        if (reply.sequence !== sequence) continue;
+        if (reply.kind !== 'data' && reply.errno !== 0) throw refusal(request, reply);
+        if (reply.kind !== 'error' && (reply.flags & NLM_F_DUMP_INTR) !== 0)
+          throw refusal(request, { errno: EINTR, message: 'it changed while it was read' });
+        if (reply.kind !== 'data') {
+          if (messages.length > 0) yield messages;
+          return;
+        }
+        messages.push(reply);
+      }
+      yield messages;
+    }
+  }
+
   /** Sends bytes of the caller's own making (an nf_tables batch) and returns the answers that are queued afterwards. */
   exchange(datagram: Uint8Array): readonly NetlinkReply[] {
     libc.send(this.#fd, datagram);

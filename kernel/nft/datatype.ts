@@ -2,7 +2,7 @@
 // order, and how a value becomes register bytes and back. How values are printed is in value-text.ts.
 import { IpAddress } from '../../net/address.ts';
 import { Mac } from '../../net/mac.ts';
-import { type ByteWriter, DecodeError } from '../netlink/bytes.ts';
+import { DecodeError } from '../netlink/bytes.ts';
 
 /** A type that this package does not know: its values are bytes. Only ever read. */
 export interface OpaqueType {
@@ -33,6 +33,8 @@ export const namedTypes = {
   inet_proto: { id: 12, length: 1, order: 'big' },
   inet_service: { id: 13, length: 2, order: 'big' },
   mark: { id: 19, length: 4, order: 'host' },
+  /** A queueing class, major in the upper 16 bits: `meta priority`. */
+  classid: { id: 23, length: 4, order: 'host' },
   ct_state: { id: 26, length: 4, order: 'host' },
   ifname: { id: 41, length: 16, order: 'host' },
 } as const satisfies Readonly<Record<string, TypeInfo>>;
@@ -119,23 +121,49 @@ function numberBytes(value: number, info: TypeInfo): Uint8Array {
   return bytes;
 }
 
-/** Writes what `fieldBytes` would return, without making bytes of it first where that can be. */
-export function writeField(
-  out: ByteWriter,
-  field: { readonly type: Datatype; readonly value: FieldValue; readonly order: 'big' | undefined },
-): void {
-  const { type, value, order } = field;
-  if (typeof value !== 'number' || value >>> 0 !== value) {
-    out.raw(fieldBytes(type, value, order));
-  } else if (type === 'inet_service' && value <= 0xffff) {
-    out.be16(value);
-  } else if (type === 'inet_proto' && value <= 0xff) {
-    out.u8(value);
-  } else if ((type === 'mark' || type === 'integer') && order === undefined) {
-    out.u32(value);
-  } else {
-    out.raw(fieldBytes(type, value, order));
+/** Writes a value at `at`, where there must be room for it. Throws TypeError when it does not fit the type. */
+export type FieldWriter = (memory: Uint8Array, at: number, value: unknown) => void;
+
+/** What writes what `fieldBytes` would return, without making bytes of it first where that can be. */
+export function fieldWriter(type: Datatype, order?: 'big'): FieldWriter {
+  const { length, order: own } = typeInfo(type);
+  switch (type) {
+    case 'ipv4_addr':
+    case 'ipv6_addr':
+      return (memory, at, value) => {
+        if (!(value instanceof IpAddress) || value.bytes.length !== length) throw mismatch(type, value);
+        for (let i = 0; i < length; i++) memory[at + i] = value.bytes[i] ?? 0;
+      };
+    case 'inet_proto':
+    case 'inet_service':
+    case 'integer':
+    case 'mark':
+    case 'classid':
+    case 'ct_state': {
+      const largest = 2 ** (8 * length) - 1;
+      const big = (order ?? own) === 'big';
+      return (memory, at, value) => {
+        if (typeof value !== 'number' || value >>> 0 !== value || value > largest)
+          throw mismatch(type, value);
+        for (let i = 0; i < length; i++) memory[at + i] = (value >>> (8 * (big ? length - 1 - i : i))) & 0xff;
+      };
+    }
+    default:
+      return (memory, at, value) => {
+        if (!isFieldValue(value)) throw mismatch(type, value);
+        memory.set(fieldBytes(type, value, order), at);
+      };
   }
+}
+
+function isFieldValue(value: unknown): value is FieldValue {
+  return (
+    typeof value === 'number' ||
+    typeof value === 'string' ||
+    value instanceof IpAddress ||
+    value instanceof Mac ||
+    value instanceof Uint8Array
+  );
 }
 
 /** The value of the type's bytes. Throws DecodeError when there are too few. `big`: in network order whatever the type's is. */
@@ -143,34 +171,69 @@ export function fieldValue(type: Datatype, bytes: Uint8Array, order?: 'big'): Fi
   const info = typeInfo(type);
   if (bytes.length < info.length)
     throw new DecodeError(`Cannot read ${typeName(type)} from ${bytes.length} bytes`);
-  const own = bytes.subarray(0, info.length);
+  return fieldReader(type, order)(bytes, 0);
+}
+
+/** Reads the value that begins at `at`, where there must be bytes enough. */
+export type FieldReader = (bytes: Uint8Array, at: number) => FieldValue;
+
+/** What reads values of the type. `big`: in network order whatever the type's is. */
+export function fieldReader(type: Datatype, order?: 'big'): FieldReader {
+  const { length, order: own } = typeInfo(type);
   switch (type) {
     case 'ipv4_addr':
     case 'ipv6_addr':
-      return IpAddress.fromBytes(own);
+      return (bytes, at) => IpAddress.fromBytes(bytes.subarray(at, at + length));
     case 'ether_addr':
-      return Mac.fromBytes(own);
-    case 'ifname': {
-      const end = own.indexOf(0);
-      return Buffer.from(own.subarray(0, end < 0 ? own.length : end)).toString('utf8');
-    }
-    case 'integer':
+      return (bytes, at) => Mac.fromBytes(bytes.subarray(at, at + length));
+    case 'ifname':
+      return (bytes, at) => {
+        const end = bytes.subarray(at, at + length).indexOf(0);
+        return Buffer.from(bytes.subarray(at, at + (end < 0 ? length : end))).toString('utf8');
+      };
     case 'inet_proto':
+      return (bytes, at) => bytes[at] ?? 0;
     case 'inet_service':
+      return (bytes, at) => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+    case 'integer':
     case 'mark':
-    case 'ct_state': {
-      const ordered = (order ?? info.order) === 'big' ? own : Uint8Array.from(own).reverse();
-      return ordered.reduce((sum, byte) => sum * 256 + byte, 0);
-    }
+    case 'classid':
+    case 'ct_state':
+      return (order ?? own) === 'big' ? big32 : little32;
     default:
-      return Uint8Array.from(own);
+      return (bytes, at) => Uint8Array.from(bytes.subarray(at, at + length));
   }
+}
+
+function big32(bytes: Uint8Array, at: number): number {
+  return (
+    (((bytes[at] ?? 0) << 24) |
+      ((bytes[at + 1] ?? 0) << 16) |
+      ((bytes[at + 2] ?? 0) << 8) |
+      (bytes[at + 3] ?? 0)) >>>
+    0
+  );
+}
+
+function little32(bytes: Uint8Array, at: number): number {
+  return (
+    (((bytes[at + 3] ?? 0) << 24) |
+      ((bytes[at + 2] ?? 0) << 16) |
+      ((bytes[at + 1] ?? 0) << 8) |
+      (bytes[at] ?? 0)) >>>
+    0
+  );
 }
 
 export function typeName(type: Datatype): string {
   return typeof type === 'string' ? type : `type ${type.opaque} of ${type.length} bytes`;
 }
 
-function mismatch(type: Datatype, value: FieldValue): TypeError {
-  return new TypeError(`Cannot use "${String(value)}" as ${typeName(type)}`);
+function mismatch(type: Datatype, value: unknown): TypeError {
+  // An interval where the set takes none.
+  const text =
+    typeof value === 'object' && value !== null && 'first' in value && 'last' in value
+      ? `${String(value.first)}-${String(value.last)}`
+      : String(value);
+  return new TypeError(`Cannot use "${text}" as ${typeName(type)}`);
 }

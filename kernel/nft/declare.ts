@@ -115,6 +115,7 @@ export function counterObject(name: string, options: { readonly comment?: string
 export interface SetDeclaration {
   readonly key: Datatype | readonly Datatype[];
   readonly flags?: readonly SetFlag[];
+  /** Of dynamic sets 65,535 if absent. */
   readonly size?: number;
   /** Milliseconds. */
   readonly timeout?: number;
@@ -136,12 +137,16 @@ export function map(name: string, declaration: MapDeclaration): NftSet {
   return makeSet(name, { key: list(declaration.key), data }, declaration);
 }
 
+/** What the kernel makes of no size as soon as a rule fills the set (nft_dynset_init). */
+const dynamicSize = 0xffff;
+
 /** Flags in the kernel's order: equal sets have equal lists. */
 const flagOrder: readonly SetFlag[] = ['constant', 'interval', 'timeout', 'dynamic'];
 
 function makeSet(name: string, type: SetType, declaration: SetDeclaration): NftSet {
-  const { size, timeout, elements = [] } = declaration;
+  const { timeout, elements = [] } = declaration;
   const wanted = new Set(declaration.flags);
+  const size = declaration.size ?? (wanted.has('dynamic') ? dynamicSize : undefined);
   if (timeout !== undefined || elements.some((one) => one.timeout !== undefined)) wanted.add('timeout');
   // A rule would have to turn the value round before it looks (byteorder); nothing of ours needs that.
   if (wanted.has('interval') && type.key.some((one) => typeInfo(one).order === 'host'))

@@ -10,7 +10,7 @@ import { generationAttributes, messageType, NFT_MSG } from './attributes.ts';
 import { type Batch, messageBound, writeBatch } from './batch.ts';
 import { readHeader, writeHeader } from './object-wire.ts';
 import { type Table, type TableId, tableKey } from './objects.ts';
-import { hasTable, readElement, readWholeTable } from './read.ts';
+import { hasTable, readElement, readElementSteps, readWholeTable } from './read.ts';
 import type { Element } from './set.ts';
 import type { NftDriver, NftFault, NftReading, NftResult, NftStep, ReadOptions, StepSet } from './step.ts';
 import { stepObject, stepOperation } from './step-text.ts';
@@ -24,22 +24,31 @@ const sendHeadroom = 1 << 16;
 
 const { EINTR, EPROTO } = constants.errno;
 
-/** Opens a socket in the namespace (the process's own without one). Throws KernelError: EPERM, EPROTONOSUPPORT. */
+/**
+ * Opens a socket in the namespace (the process's own without one), which must stay open as long as elements are to be read step by
+ * step. Throws KernelError: EPERM, EPROTONOSUPPORT.
+ */
 export function openNftDriver(options: { readonly netns?: Netns | undefined } = {}): NftDriver {
+  const { netns } = options;
   return new KernelDriver(
-    new NetlinkSocket({
-      protocol: NETLINK_NETFILTER,
-      ...(options.netns === undefined ? {} : { netns: options.netns }),
-    }),
+    () =>
+      new NetlinkSocket({
+        protocol: NETLINK_NETFILTER,
+        ...(netns === undefined ? {} : { netns }),
+      }),
   );
 }
 
 class KernelDriver implements NftDriver {
+  readonly #open: () => NetlinkSocket;
   readonly #socket: NetlinkSocket;
+  /** Of readings that have not come to their end. */
+  readonly #reading = new Set<NetlinkSocket>();
   readonly #out = new ByteWriter();
 
-  constructor(socket: NetlinkSocket) {
-    this.#socket = socket;
+  constructor(open: () => NetlinkSocket) {
+    this.#open = open;
+    this.#socket = open();
   }
 
   generation(): number {
@@ -95,6 +104,29 @@ class KernelDriver implements NftDriver {
     return elements.map((element) => readElement(this.#socket, { table, set, element }));
   }
 
+  /** On a socket of its own: one in the middle of a dump serves nothing else. */
+  *readElements(table: TableId, set: StepSet): Generator<readonly Element[], void, void> {
+    const socket = this.#open();
+    this.#reading.add(socket);
+    try {
+      const generation = this.generation();
+      for (const some of readElementSteps(socket, { table, set })) {
+        // Of elements not every kernel says so itself (NLM_F_DUMP_INTR).
+        if (this.generation() !== generation)
+          throw new KernelError({
+            operation: 'list nf_tables',
+            object: `${tableKey(table)} ${set.name}`,
+            errno: EINTR,
+            kernelMessage: 'the ruleset changed meanwhile',
+          });
+        yield some;
+      }
+    } finally {
+      this.#reading.delete(socket);
+      socket.close();
+    }
+  }
+
   has(table: TableId): boolean {
     return hasTable(this.#socket, table);
   }
@@ -142,6 +174,7 @@ class KernelDriver implements NftDriver {
 
   close(): void {
     this.#socket.close();
+    for (const socket of this.#reading) socket.close();
   }
 }
 

@@ -20,7 +20,7 @@ function written(of: NftSet): Buffer {
 }
 
 function read(of: NftSet, bytes: Buffer): ReadonlyMap<string, Element> {
-  const found = readElements(of, elementList.read(new ByteReader(bytes)));
+  const found = readElements(of, [bytes]);
   return new Map(found.map((one) => [elementKey(of, one), one]));
 }
 
@@ -76,15 +76,53 @@ describe('elements', () => {
   test('of nft itself are read: a mark before the first interval, catch-all elements', () => {
     const nets = set('nets', { key: 'inet_service', flags: ['interval'] });
     const key = (number: number) => ({ NFTA_DATA_VALUE: Uint8Array.of(number >> 8, number & 255) });
-    expect(
-      readElements(nets, [
-        { NFTA_SET_ELEM_KEY: key(0), NFTA_SET_ELEM_FLAGS: 1 },
-        { NFTA_SET_ELEM_KEY: key(90), NFTA_SET_ELEM_FLAGS: 1 },
-        { NFTA_SET_ELEM_KEY: key(80) },
-      ]),
-    ).toEqual([{ key: [{ first: 80, last: 89 }] }]);
+    const out = new ByteWriter();
+    elementList.write(out, [
+      { NFTA_SET_ELEM_KEY: key(0), NFTA_SET_ELEM_FLAGS: 1 },
+      { NFTA_SET_ELEM_KEY: key(90), NFTA_SET_ELEM_FLAGS: 1 },
+      { NFTA_SET_ELEM_KEY: key(80) },
+    ]);
+    expect(readElements(nets, [out.bytes()])).toEqual([{ key: [{ first: 80, last: 89 }] }]);
     const any = map('any', { key: 'mark', data: 'mark', elements: [element('default', { data: [7] })] });
     expect([...read(any, written(any)).values()]).toEqual([{ key: 'default', data: [7] }]);
+  });
+
+  test('that count say how much, one expression or several', () => {
+    const seen = set('seen', { key: 'mark', flags: ['dynamic'] });
+    const counter = { packets: 3n, bytes: 180n };
+    const text = (value: string) => `${value}\0`;
+    const attribute = (type: number, content: Buffer) => {
+      const header = Buffer.alloc(4);
+      header.writeUInt16LE(content.length + 4);
+      header.writeUInt16LE(type, 2);
+      return Buffer.concat([header, content, Buffer.alloc(-content.length & 3)]);
+    };
+    const big64 = (value: bigint) => {
+      const bytes = Buffer.alloc(8);
+      bytes.writeBigUInt64BE(value);
+      return bytes;
+    };
+    const expression = (name: string, ...data: readonly Buffer[]) =>
+      Buffer.concat([attribute(1, Buffer.from(text(name))), attribute(2, Buffer.concat(data))]);
+    const counts = expression('counter', attribute(1, big64(180n)), attribute(2, big64(3n)));
+    const limits = expression('limit', attribute(1, big64(1n)));
+    const list = (type: number, content: Buffer) =>
+      attribute(
+        1,
+        Buffer.concat([attribute(1, attribute(1, Buffer.of(7, 0, 0, 0))), attribute(type, content)]),
+      );
+    const both = Buffer.concat([attribute(1, limits), attribute(1, counts)]);
+    expect(readElements(seen, [list(7, counts), list(11, both), list(7, limits)])).toEqual([
+      { key: [7], counter },
+      { key: [7], counter },
+      { key: [7] },
+    ]);
+    const left = attribute(5, big64(5000n));
+    expect(
+      readElements(seen, [
+        attribute(1, Buffer.concat([attribute(1, attribute(1, Buffer.of(7, 0, 0, 0))), left])),
+      ]),
+    ).toEqual([{ key: [7], expires: 5000n }]);
   });
 
   test('that are garbage throw nothing but DecodeError', () => {

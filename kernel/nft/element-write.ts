@@ -3,8 +3,16 @@
 // element with KEY and KEY_END. Reading is element-read.ts.
 import type { ByteWriter } from '../netlink/bytes.ts';
 import { NFT_SET_ELEM_CATCHALL, NFT_SET_ELEM_INTERVAL_END } from './attributes.ts';
-import { type Datatype, type FieldValue, fieldBytes, keyLength, writeField } from './datatype.ts';
-import { bounds, isPlain, type KeyPart } from './interval.ts';
+import {
+  type Datatype,
+  type FieldValue,
+  fieldBytes,
+  fieldWriter,
+  keyLength,
+  paddedLength,
+  typeInfo,
+} from './datatype.ts';
+import { bounds, type KeyPart } from './interval.ts';
 import type { Element, SetFlag, SetType } from './set.ts';
 import { writeComment } from './userdata.ts';
 import type { Verdict } from './verdict.ts';
@@ -17,6 +25,7 @@ export interface ElementSet extends SetType {
 
 const NLA_F_NESTED = 0x8000;
 const headerSize = 4;
+const longestAttribute = 0xffff;
 const LIST_ELEMENTS = 3 | NLA_F_NESTED;
 const LIST_ELEM = 1 | NLA_F_NESTED;
 const KEY = 1 | NLA_F_NESTED;
@@ -31,14 +40,15 @@ const VERDICT_CODE = 1;
 const VERDICT_CHAIN = 2;
 
 function open(out: ByteWriter, type: number): number {
-  const at = out.length;
-  out.u16(0);
-  out.u16(type);
+  const at = out.room(headerSize);
+  put16(out.memory, at + 2, type);
   return at;
 }
 
 function close(out: ByteWriter, at: number): void {
-  out.patchU16(at, out.length - at);
+  const length = out.length - at;
+  if (length > longestAttribute) throw new RangeError(`Cannot write an attribute of ${length} bytes`);
+  put16(out.memory, at, length);
   out.align();
 }
 
@@ -50,23 +60,24 @@ export function elementWriter(
   set: ElementSet,
   options: { readonly keysOnly?: boolean } = {},
 ): (out: ByteWriter, element: Element) => void {
-  const keys = { types: set.key, length: keyLength(set.key), order: keyOrder(set) };
-  const data =
-    set.data === undefined || set.data === 'verdict'
-      ? undefined
-      : { types: set.data, length: keyLength(set.data), order: undefined };
-  const form: Form = { keys, data, keysOnly: options.keysOnly === true };
   const interval = set.flags.includes('interval');
+  // Interval sets keep all keys in network order, so that bytes compare as values do.
+  const order = interval ? ('big' as const) : undefined;
+  const form: Form = {
+    key: fieldsWriter(KEY, { types: set.key, order }),
+    keyEnd: fieldsWriter(KEY_END, { types: set.key, order }),
+    data:
+      set.data === undefined || set.data === 'verdict'
+        ? undefined
+        : fieldsWriter(DATA, { types: set.data, order: undefined }),
+    keysOnly: options.keysOnly === true,
+  };
+  const [type] = set.key;
   return (out, element) => {
     const { key } = element;
-    if (key === 'default') {
-      writeWire(out, form, { element, flags: NFT_SET_ELEM_CATCHALL });
-      return;
-    }
-    if (key.length !== set.key.length)
-      throw new TypeError(`Cannot write a key of ${key.length} fields to a set of ${set.key.length}`);
-    if (!interval) writeWire(out, form, { element, first: key.every(isPlain) ? key : notPlain(key) });
-    else writeInterval(out, form, { element, key });
+    if (key === 'default') writeWire(out, form, { element, flags: NFT_SET_ELEM_CATCHALL });
+    else if (!interval) writeWire(out, form, { element, first: key });
+    else writeInterval(out, form, { element, key, type });
   };
 }
 
@@ -82,32 +93,24 @@ export function writeElementKeys(
   close(out, at);
 }
 
-/** Fields side by side: what they are and how many bytes they take together. */
-interface Fields {
-  readonly types: readonly Datatype[];
-  readonly length: number;
-  readonly order: 'big' | undefined;
-}
+/** Writes an attribute that holds nothing but fields side by side. */
+type FieldsWriter = (out: ByteWriter, values: readonly unknown[]) => void;
 
 interface Form {
-  readonly keys: Fields;
-  readonly data: Fields | undefined;
+  readonly key: FieldsWriter;
+  readonly keyEnd: FieldsWriter;
+  readonly data: FieldsWriter | undefined;
   readonly keysOnly: boolean;
-}
-
-function notPlain(key: readonly KeyPart[]): never {
-  throw new TypeError(`Cannot write "${key.map(String).join(' . ')}" to a set without intervals`);
-}
-
-/** Interval sets keep all keys in network order, so that bytes compare as values do. */
-function keyOrder(set: ElementSet): 'big' | undefined {
-  return set.flags.includes('interval') ? 'big' : undefined;
 }
 
 function writeInterval(
   out: ByteWriter,
   form: Form,
-  { element, key }: { readonly element: Element; readonly key: readonly KeyPart[] },
+  {
+    element,
+    key,
+    type,
+  }: { readonly element: Element; readonly key: readonly KeyPart[]; readonly type: Datatype | undefined },
 ): void {
   const ends = key.map(bounds);
   const first = ends.map((one) => one.first);
@@ -117,7 +120,6 @@ function writeInterval(
     return;
   }
   writeWire(out, form, { element, first });
-  const [type] = form.keys.types;
   const [end] = last;
   const behind = type === undefined || end === undefined ? undefined : following(type, end);
   if (behind !== undefined) writeIntervalEnd(out, behind);
@@ -128,17 +130,17 @@ function writeWire(
   form: Form,
   wire: {
     readonly element: Element;
-    readonly first?: readonly FieldValue[];
-    readonly last?: readonly FieldValue[];
+    readonly first?: readonly KeyPart[];
+    readonly last?: readonly KeyPart[];
     readonly flags?: number;
   },
 ): void {
   const { element } = wire;
   const at = open(out, LIST_ELEM);
-  if (wire.first !== undefined) writeFields(out, KEY, { ...form.keys, values: wire.first });
+  if (wire.first !== undefined) form.key(out, wire.first);
   if (wire.flags !== undefined) writeFlags(out, wire.flags);
   if (!form.keysOnly) writeRest(out, form, element);
-  if (wire.last !== undefined) writeFields(out, KEY_END, { ...form.keys, values: wire.last });
+  if (wire.last !== undefined) form.keyEnd(out, wire.last);
   close(out, at);
 }
 
@@ -178,31 +180,44 @@ function writeIntervalEnd(out: ByteWriter, key: Uint8Array): void {
   close(out, at);
 }
 
-function writeFields(
-  out: ByteWriter,
-  type: number,
-  fields: Fields & { readonly values: readonly FieldValue[] },
-): void {
-  const { types, values, length, order } = fields;
-  // Both attributes hold nothing but the fields: their lengths are known.
-  out.u16(2 * headerSize + ((length + 3) & ~3));
-  out.u16(type);
-  out.u16(headerSize + length);
-  out.u16(VALUE);
-  for (let i = 0; i < types.length; i++) {
-    const of = types[i];
-    const value = values[i];
-    if (of === undefined || value === undefined)
-      throw new TypeError('Cannot write an element with a field missing');
-    writeField(out, { type: of, value, order });
-    out.align();
-  }
+/** All lengths are known beforehand: this runs twice for every element of a full load. */
+function fieldsWriter(
+  attribute: number,
+  fields: { readonly types: readonly Datatype[]; readonly order: 'big' | undefined },
+): FieldsWriter {
+  const { types } = fields;
+  const length = keyLength(types);
+  const size = 2 * headerSize + ((length + 3) & ~3);
+  const writers = types.map((type) => fieldWriter(type, fields.order));
+  const sizes = types.map(paddedLength);
+  const lengths = types.map((type) => typeInfo(type).length);
+  return (out, values) => {
+    if (values.length !== types.length)
+      throw new TypeError(`Cannot write ${values.length} fields where there are ${types.length}`);
+    const start = out.room(size);
+    const { memory } = out;
+    put16(memory, start, size);
+    put16(memory, start + 2, attribute);
+    put16(memory, start + 4, headerSize + length);
+    put16(memory, start + 6, VALUE);
+    let at = start + 2 * headerSize;
+    for (let i = 0; i < writers.length; i++) {
+      writers[i]?.(memory, at, values[i]);
+      const end = at + (sizes[i] ?? 0);
+      for (let pad = at + (lengths[i] ?? 0); pad < end; pad++) memory[pad] = 0;
+      at = end;
+    }
+  };
+}
+
+function put16(memory: Uint8Array, at: number, value: number): void {
+  memory[at] = value & 0xff;
+  memory[at + 1] = value >>> 8;
 }
 
 function writeData(out: ByteWriter, form: Form, data: readonly FieldValue[]): void {
-  if (form.data === undefined || data.length !== form.data.types.length)
-    throw new TypeError("Cannot write data that is not of the map's type");
-  writeFields(out, DATA, { ...form.data, values: data });
+  if (form.data === undefined) throw new TypeError("Cannot write data that is not of the map's type");
+  form.data(out, data);
 }
 
 function writeVerdict(out: ByteWriter, verdict: Verdict): void {

@@ -1,12 +1,12 @@
 // Runs one rule's expressions over a packet, as the kernel's interpreter does: registers, breaks, verdicts, rewriting. Which rules
 // come when is evaluate.ts. Past 300 lines: it is one switch over all kinds and what each does with the registers.
 import { IpAddress } from '../../net/address.ts';
-import { fieldValue, keyLength } from './datatype.ts';
+import { type Datatype, type FieldValue, fieldValue, keyLength, paddedLength } from './datatype.ts';
 import type { Expression } from './expressions.ts';
 import { addressTypes } from './fields.ts';
-import { bounds, compareBytes } from './interval.ts';
+import { compareBytes } from './interval.ts';
 import { jhash, scale } from './jhash.ts';
-import type { Packet } from './packet.ts';
+import { type Packet, packetLength } from './packet.ts';
 import { ctValue, metaValue, payloadValue } from './packet-values.ts';
 import type { AnonymousSet, Element, NftSet } from './set.ts';
 import { fieldsBytes, findElement } from './set-lookup.ts';
@@ -30,12 +30,16 @@ export interface Surroundings {
 /** The table around a rule. */
 export interface RuleContext extends Surroundings {
   readonly set: (name: string) => NftSet | undefined;
-  /** Adds or renews an element from the packet path. False when the set is full, or the element there already (`add`). */
-  readonly dynset: (step: {
-    readonly set: string;
-    readonly op: 'add' | 'update' | 'delete';
-    readonly element: Element;
-  }) => boolean;
+  /** Adds, renews or deletes an element from the packet path. False when the set is full. */
+  readonly dynset: (step: DynsetStep) => boolean;
+}
+
+/** What a packet does to a set. */
+export interface DynsetStep {
+  readonly set: string;
+  readonly op: 'add' | 'update' | 'delete';
+  /** As it is when it is not there yet; a counter in it is what the packet counts for. */
+  readonly element: Element;
 }
 
 /** How a packet's address or port is to be rewritten. */
@@ -112,7 +116,8 @@ class Machine {
       case 'meta':
         return this.#put(e.to, metaValue(this.packet, e.key, this.#context.indexOf));
       case 'meta-set':
-        if (e.key === 'mark') this.packet = { ...this.packet, mark: this.#number(e.from) };
+        if (e.key === 'mark' || e.key === 'priority')
+          this.packet = { ...this.packet, [e.key]: this.#number(e.from) };
         return 'next';
       case 'ct':
         return this.#put(e.to, ctValue(this.packet, e));
@@ -275,14 +280,30 @@ class Machine {
   #dynset(e: Extract<Expression, { kind: 'dynset' }>): Result {
     const set = this.#context.set(e.set);
     if (set === undefined) throw new TypeError(`Cannot change set "${e.set}": it is not there`);
-    let at = e.key * 4;
-    const key = set.key.map((type) => {
-      const bytes = Uint8Array.from(this.#registers.subarray(at, at + 16));
-      at += (fieldsBytes([type], []).length + 3) & ~3;
-      return bounds(fieldValue(type, bytes)).first;
+    const data =
+      e.data === undefined || set.data === undefined || set.data === 'verdict'
+        ? {}
+        : { data: this.#values(e.data, set.data) };
+    const bytes = BigInt(packetLength(this.packet));
+    const element = {
+      key: this.#values(e.key, set.key),
+      ...data,
+      // The kernel does not say what is the set's own.
+      ...(e.timeout === undefined || e.timeout === set.timeout ? {} : { timeout: e.timeout }),
+      ...(e.expressions.some((one) => one.kind === 'counter') ? { counter: { packets: 1n, bytes } } : {}),
+    };
+    const done = this.#context.dynset({ set: e.set, op: e.op, element });
+    return done || e.op === 'delete' ? 'next' : 'break';
+  }
+
+  /** The values of these types that lie side by side from a register on. */
+  #values(from: number, types: readonly Datatype[]): readonly FieldValue[] {
+    let at = from * 4;
+    return types.map((type) => {
+      const value = fieldValue(type, this.#registers.subarray(at, at + 16));
+      at += paddedLength(type);
+      return value;
     });
-    const element = { key, ...(e.timeout === undefined ? {} : { timeout: e.timeout }) };
-    return this.#context.dynset({ set: e.set, op: e.op, element }) ? 'next' : 'break';
   }
 }
 

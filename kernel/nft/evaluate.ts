@@ -1,7 +1,13 @@
 // Walks a packet through the base chains of a hook, as the kernel would: by priority, with jumps, policies and NAT. Tests use it to
 // follow packets through rules without a kernel.
 import type { IpAddress } from '../../net/address.ts';
-import { evaluateRule, type Rewrite, type RuleContext, type Surroundings } from './evaluate-expression.ts';
+import {
+  type DynsetStep,
+  evaluateRule,
+  type Rewrite,
+  type RuleContext,
+  type Surroundings,
+} from './evaluate-expression.ts';
 import type { Chain, NftState, Table } from './objects.ts';
 import { tableKey } from './objects.ts';
 import type { Packet } from './packet.ts';
@@ -34,7 +40,7 @@ export function evaluate(
   state: NftState,
   packet: Packet,
   options: Surroundings & {
-    readonly dynset?: (table: Table, step: Parameters<RuleContext['dynset']>[0]) => boolean;
+    readonly dynset?: (table: Table, step: DynsetStep) => boolean;
   },
 ): Evaluation {
   const walk = new Walk(packet, options);
@@ -73,7 +79,8 @@ class Walk {
 
   /** Chains of type nat see only packets that begin a connection, and only until one has decided. */
   wantsNat(): boolean {
-    return this.packet.ct.state === 'new' && !this.#translated;
+    const { ct } = this.packet;
+    return ct.state === 'new' && ct.natDecided !== true && !this.#translated;
   }
 
   base(table: Table, chain: Chain): Decision {

@@ -3,6 +3,7 @@
 import { constants } from 'node:os';
 import { KernelError } from '../kernel-error.ts';
 import { elementKey } from './declare.ts';
+import type { DynsetStep } from './evaluate-expression.ts';
 import { checkGraph } from './fake-graph.ts';
 import { bounds, compareBytes, orderedBytes } from './interval.ts';
 import type { Chain, Counter, Rule, Table, TableId } from './objects.ts';
@@ -167,10 +168,7 @@ export class FakeRuleset {
     if (!table.chains.has(rule.chain)) fail(ENOENT);
     for (const one of rule.expressions) {
       if (one.kind === 'lookup' && typeof one.set === 'string' && !table.sets.has(one.set)) fail(ENOENT);
-      if (one.kind === 'dynset') {
-        const set = table.sets.get(one.set) ?? fail(ENOENT);
-        if (!set.flags.includes('dynamic')) fail(EOPNOTSUPP);
-      }
+      if (one.kind === 'dynset') checkDynset(table.sets.get(one.set) ?? fail(ENOENT), { one, fail });
       if (one.kind === 'objref' && !table.counters.has(one.name)) fail(ENOENT);
       if (one.kind === 'numgen' && one.modulus === 0) fail(EINVAL);
     }
@@ -184,24 +182,46 @@ export class FakeRuleset {
     table.rules.set(rule.chain, [...(table.rules.get(rule.chain) ?? []), { ...rule, expressions, handle }]);
   }
 
-  /** Adds what a rule on the packet path adds. */
-  dynset(
-    id: TableId,
-    step: { readonly set: string; readonly op: 'add' | 'update' | 'delete'; readonly element: Element },
-  ): boolean {
+  /** Changes a set as a rule on the packet path does: an element that is there keeps all but its counts. */
+  dynset(id: TableId, step: DynsetStep): boolean {
     const table = this.#writable(id);
     const set = table === undefined ? undefined : this.#writableSet(table, step.set);
     if (set === undefined) return false;
     const key = elementKey(set, step.element);
     if (step.op === 'delete') return set.elements.delete(key);
-    if (set.elements.has(key)) {
-      if (step.op === 'update') set.elements.set(key, step.element);
+    const there = set.elements.get(key);
+    if (there !== undefined) {
+      set.elements.set(key, counted(there, step.element));
       return true;
     }
     if (set.size !== undefined && set.elements.size >= set.size) return false;
     set.elements.set(key, step.element);
     return true;
   }
+}
+
+function counted(element: Element, by: Element): Element {
+  const { counter } = element;
+  if (counter === undefined || by.counter === undefined) return element;
+  const packets = counter.packets + by.counter.packets;
+  return { ...element, counter: { packets, bytes: counter.bytes + by.counter.bytes } };
+}
+
+/** What the kernel's nft_dynset_init refuses. */
+function checkDynset(
+  set: NftSet,
+  {
+    one,
+    fail,
+  }: {
+    readonly one: Extract<Rule['expressions'][number], { kind: 'dynset' }>;
+    readonly fail: (errno: number) => never;
+  },
+): void {
+  if (!set.flags.includes('dynamic')) fail(EOPNOTSUPP);
+  if (one.timeout !== undefined && !set.flags.includes('timeout')) fail(EOPNOTSUPP);
+  if (one.data === undefined && set.data !== undefined) fail(EINVAL);
+  if (one.data !== undefined && (set.data === undefined || set.data === 'verdict')) fail(EOPNOTSUPP);
 }
 
 function checkTarget(

@@ -1,9 +1,11 @@
 // nf_tables in memory: the driver's interface with the kernel's rules, and packets that can be walked through what it holds.
 // Passes the same suite as the kernel's driver. Time does not pass in it: elements do not expire.
+import { constants } from 'node:os';
 import { KernelError } from '../kernel-error.ts';
 import { elementKey } from './declare.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
 import type { Surroundings } from './evaluate-expression.ts';
+import { everyOutcome } from './every-outcome.ts';
 import { FakeRuleset } from './fake-ruleset.ts';
 import { bounds } from './interval.ts';
 import { type NftState, type Table, type TableId, tableKey } from './objects.ts';
@@ -14,6 +16,9 @@ import type { NftDriver, NftFault, NftReading, NftResult, NftStep, ReadOptions, 
 
 /** ERESTART, which Node does not name. */
 const ERESTART = 85;
+
+/** How many elements come in one step of reading: about as many as in one of the kernel's datagrams. */
+const stepElements = 400;
 
 /** Several drivers of one kernel see each other's changes. */
 export class FakeNftKernel {
@@ -32,6 +37,7 @@ export class FakeNftKernel {
   driver(): NftDriver {
     return {
       read: (tables, options) => this.read(tables, options),
+      readElements: (table, set) => this.readElements(table, set),
       find: (table, set, elements) => this.find(table, set, elements),
       has: (table) => this.#ruleset.tables.has(tableKey(table)),
       apply: (steps, options) => this.apply(steps, options),
@@ -50,6 +56,19 @@ export class FakeNftKernel {
       }),
     );
     return { generation: this.#generation, state };
+  }
+
+  *readElements(id: TableId, { name }: StepSet): Generator<readonly Element[], void, void> {
+    const fault = (errno: number) =>
+      new KernelError({ operation: 'list nf_tables', object: `${tableKey(id)} ${name}`, errno });
+    const set = this.#ruleset.tables.get(tableKey(id))?.sets.get(name);
+    if (set === undefined) throw fault(constants.errno.ENOENT);
+    const before = this.#generation;
+    const elements = [...set.elements.values()];
+    for (let at = 0; at < elements.length; at += stepElements) {
+      yield elements.slice(at, at + stepElements);
+      if (this.#generation !== before) throw fault(constants.errno.EINTR);
+    }
   }
 
   /** As the kernel: in a set of intervals the one that covers the key's beginning. */
@@ -99,6 +118,30 @@ export class FakeNftKernel {
   watch(listener: (generation: number, tables: readonly TableId[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Another kernel with the same ruleset, which changes of its own. */
+  fork(): FakeNftKernel {
+    const other = new FakeNftKernel();
+    other.#ruleset = new FakeRuleset(this.#ruleset);
+    other.#generation = this.#generation;
+    // From here on neither may write to what both hold.
+    this.#ruleset = new FakeRuleset(this.#ruleset);
+    return other;
+  }
+
+  /**
+   * All that may become of a packet, once for each way that random numbers can fall, each with the kernel as it is then. This
+   * one stays as it is.
+   */
+  outcomes(
+    packet: Packet,
+    surroundings: Omit<Surroundings, 'random'> = {},
+  ): readonly { readonly evaluation: Evaluation; readonly kernel: FakeNftKernel }[] {
+    return everyOutcome((random) => {
+      const kernel = this.fork();
+      return { evaluation: kernel.evaluate(packet, { ...surroundings, random }), kernel };
+    });
   }
 
   /** Walks a packet through its hook; what rules add to sets stays. */

@@ -131,7 +131,7 @@ const metaTypes: Readonly<Partial<Record<MetaKey, readonly [ValueType, number]>>
   ibrname: ['ifname', 16],
   obrname: ['ifname', 16],
   pkttype: ['pkttype', 1],
-  priority: ['priority', 4],
+  priority: ['classid', 4],
   protocol: ['hex', 2],
   iiftype: ['host integer', 2],
   oiftype: ['host integer', 2],

@@ -1,7 +1,7 @@
 // How nft prints the values of fields in rules, from their register bytes. The fields' names are in field-text.ts.
 import { fieldValue } from './datatype.ts';
 import { addressTypes } from './fields.ts';
-import { bitNames, ctStates, ctStatuses, fieldText, hex32, protocolName } from './value-text.ts';
+import { bitNames, classidText, ctStates, ctStatuses, fieldText, hex32, protocolName } from './value-text.ts';
 
 /** What a register holds: its text, how its values are printed, and which protocol it needs before it. */
 export interface Field {
@@ -19,6 +19,7 @@ export type ValueType =
   | 'inet_proto'
   | 'inet_service'
   | 'mark'
+  | 'classid'
   | 'ifname'
   | 'integer'
   | 'host integer'
@@ -31,7 +32,6 @@ export type ValueType =
   | 'icmp_type'
   | 'icmpv6_type'
   | 'pkttype'
-  | 'priority'
   | 'hex';
 
 /** Types whose values are sets of bits: nft writes `ct state new` for "any of these bits". */
@@ -106,6 +106,8 @@ export function valueText(field: Field, bytes: Uint8Array): string {
       return String(host);
     case 'mark':
       return hex32(host);
+    case 'classid':
+      return classidText(host);
     case 'ct_state':
       return bitNames(ctStates, host);
     case 'ct_status':
@@ -124,8 +126,6 @@ export function valueText(field: Field, bytes: Uint8Array): string {
       return nameOf(icmpTypes, host);
     case 'icmpv6_type':
       return nameOf(icmpv6Types, host);
-    case 'priority':
-      return `${(host >>> 16).toString(16)}:${(host & 0xffff).toString(16)}`;
     case 'hex':
       return `0x${Buffer.from(bytes).toString('hex')}`;
     default:

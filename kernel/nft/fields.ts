@@ -1,6 +1,7 @@
 // The fields of packets, metadata and connections that rules look at, by the names that nft gives them.
 import { type Datatype, type FieldValue, fieldBytes, paddedLength } from './datatype.ts';
-import type { Comparison, CtKey, MetaKey, PayloadBase, Register } from './expressions.ts';
+import { directions } from './expression-numbers.ts';
+import type { Comparison, CtDirection, CtKey, MetaKey, PayloadBase, Register } from './expressions.ts';
 import { Selector, type Statement } from './selector.ts';
 import { ctStates, ctStatuses, protocol } from './value-text.ts';
 
@@ -52,21 +53,26 @@ class InterfaceSelector extends Selector {
 /** NFPROTO_*. */
 export const nfproto = { ip: 2, ip6: 10 } as const;
 
-/** A mark that can also be written: of the packet or of its connection. */
+/** Bits that can also be written: the mark of the packet or of its connection, the packet's priority. */
 class MarkSelector extends Selector {
+  readonly #type: 'mark' | 'classid';
   readonly #load: (to: Register) => Statement;
   readonly #store: Statement;
 
-  constructor(access: { readonly load: (to: Register) => Statement; readonly store: Statement }) {
-    super(['mark'], { load: access.load });
+  constructor(
+    type: 'mark' | 'classid',
+    access: { readonly load: (to: Register) => Statement; readonly store: Statement },
+  ) {
+    super([type], { load: access.load });
+    this.#type = type;
     this.#load = access.load;
     this.#store = access.store;
   }
 
-  /** `meta mark set 0x1`, `meta mark set ip daddr map @m`, `meta mark set ct mark`. */
+  /** `meta mark set 0x1`, `meta priority set ip daddr map @m`, `meta mark set ct mark`. */
   set(value: number | Selector): Statement {
     if (value instanceof Selector) return [...value.load(0), ...this.#store];
-    return [{ kind: 'immediate', to: 0, value: fieldBytes('mark', value) }, ...this.#store];
+    return [{ kind: 'immediate', to: 0, value: fieldBytes(this.#type, value) }, ...this.#store];
   }
 
   /** `meta mark set meta mark | BITS`. */
@@ -89,21 +95,35 @@ class MarkSelector extends Selector {
     return this.#change(options.keep & ~options.set, options.set);
   }
 
+  /**
+   * Some of the bits as a value to look up: `meta priority & fff0:0 vmap @classes`. Behind another field nft 1.0.6 takes it
+   * in sets and in `update`, not before `map`.
+   */
+  masked(mask: number): Selector {
+    return new Selector([this.#type], { load: (to) => this.#masked(to, { mask, xor: 0 }) });
+  }
+
   #change(mask: number, xor: number): Statement {
-    const bytes = (value: number) => fieldBytes('mark', value >>> 0);
-    return [
-      ...this.#load(0),
-      { kind: 'bitwise', from: 0, to: 0, mask: bytes(mask), xor: bytes(xor) },
-      ...this.#store,
-    ];
+    return [...this.#masked(0, { mask, xor }), ...this.#store];
+  }
+
+  #masked(to: Register, { mask, xor }: { readonly mask: number; readonly xor: number }): Statement {
+    const bytes = (value: number) => fieldBytes(this.#type, value >>> 0);
+    return [...this.#load(to), { kind: 'bitwise', from: to, to, mask: bytes(mask), xor: bytes(xor) }];
   }
 }
 
+function metaBits(type: 'mark' | 'classid', key: 'mark' | 'priority'): MarkSelector {
+  return new MarkSelector(type, {
+    load: (to) => [{ kind: 'meta', key, to }],
+    store: [{ kind: 'meta-set', key, from: 0 }],
+  });
+}
+
 export const meta = {
-  mark: new MarkSelector({
-    load: (to) => [{ kind: 'meta', key: 'mark', to }],
-    store: [{ kind: 'meta-set', key: 'mark', from: 0 }],
-  }),
+  mark: metaBits('mark', 'mark'),
+  /** The class that a queue puts the packet in. Forwarding of IPv4 sets it from the TOS after prerouting. */
+  priority: metaBits('classid', 'priority'),
   l4proto: metaField('inet_proto', 'l4proto'),
   /** In tables of family inet, before `ip` and `ip6` fields: a packet of the other family has none. */
   nfproto: {
@@ -173,7 +193,7 @@ const ctState = ctField('ct_state', 'state');
 const ctStatus = ctField('mark', 'status');
 
 export const ct = {
-  mark: new MarkSelector({
+  mark: new MarkSelector('mark', {
     load: (to) => [{ kind: 'ct', key: 'mark', to }],
     store: [{ kind: 'ct-set', key: 'mark', from: 0 }],
   }),
@@ -183,8 +203,20 @@ export const ct = {
       ctState,
       states.reduce((bits, state) => bits | ctStates[state], 0),
     ),
-  /** Of the connection's first packet as it was sent. nft takes it behind a field of a certain protocol only. */
+  /** Of the packets that go the way of the connection's first one, or of the answers. */
+  direction: (direction: CtDirection): Statement => [
+    { kind: 'ct', key: 'direction', to: 0 },
+    { kind: 'cmp', from: 0, op: 'eq', value: Uint8Array.of(directions.indexOf(direction)) },
+  ],
+  /** Of the connection's first packet as it was sent. */
   original: {
+    daddr: (family: 4 | 6): Selector =>
+      new Selector([addressType(family)], {
+        load: (to) => [
+          { kind: 'ct', key: family === 4 ? 'ip daddr' : 'ip6 daddr', to, direction: 'original' },
+        ],
+      }),
+    /** nft takes it behind a match of a certain protocol only. */
     protoDst: new Selector(['inet_service'], {
       load: (to) => [{ kind: 'ct', key: 'proto-dst', to, direction: 'original' }],
     }),

@@ -4,7 +4,7 @@ import { Prefix } from '../../net/prefix.ts';
 import type { Expression } from './expressions.ts';
 import { type Field, isBitmask, valueText } from './field-value-text.ts';
 import { prefixMask } from './interval.ts';
-import { hex32 } from './value-text.ts';
+import { classidText, hex32 } from './value-text.ts';
 
 /** What a register holds while the rule is read. */
 export type Held =
@@ -68,9 +68,11 @@ export function operationText(held: Masked): string {
   const or = (xor & ~mask) >>> 0;
   const flip = (xor & mask) >>> 0;
   const and = (mask | or) >>> 0;
-  let text = held.of.field.text;
-  if (and !== 0xffffffff) text += ` & ${hex32(and)}`;
-  if (flip !== 0) text += ` ^ ${hex32(flip)}`;
-  if (or !== 0) text += ` | ${hex32(or)}`;
+  const { field } = held.of;
+  const print = field.type === 'classid' ? classidText : hex32;
+  let { text } = field;
+  if (and !== 0xffffffff) text += ` & ${print(and)}`;
+  if (flip !== 0) text += ` ^ ${print(flip)}`;
+  if (or !== 0) text += ` | ${print(or)}`;
   return text;
 }

@@ -17,11 +17,6 @@ export function isInterval(part: KeyPart): part is Interval {
   return typeof part === 'object' && 'first' in part && 'last' in part && !(part instanceof Prefix);
 }
 
-/** A lone value. */
-export function isPlain(part: KeyPart): part is FieldValue {
-  return !(part instanceof Prefix) && !isInterval(part);
-}
-
 /** First and last value of a part. */
 export function bounds(part: KeyPart): Interval {
   if (part instanceof Prefix) return { first: part.first(), last: part.last() };

@@ -1,7 +1,7 @@
 // What expressions load of a packet: header bytes, metadata, its connection. Numbers are in the host's order; undefined is what
 // ends a rule in the kernel.
 import type { Expression, MetaKey } from './expressions.ts';
-import { networkHeader, type Packet, transportHeader } from './packet.ts';
+import { networkHeader, type Packet, packetLength, transportHeader } from './packet.ts';
 import { ctStates, ctStatuses } from './value-text.ts';
 
 type Value = Uint8Array | number | undefined;
@@ -18,21 +18,23 @@ export function metaValue(packet: Packet, key: MetaKey, indexOf?: (link: string)
   switch (key) {
     case 'mark':
       return packet.mark;
+    case 'priority':
+      return packet.priority;
     case 'l4proto':
       return packet.protocol;
     case 'nfproto':
       return packet.saddr.family === 4 ? 2 : 10;
     case 'length':
-      return packet.length ?? 60;
+      return packetLength(packet);
     case 'iifname':
     case 'oifname': {
       const name = Buffer.alloc(16);
-      name.write((key === 'iifname' ? packet.iif : packet.oif) ?? '', 0, 15, 'utf8');
+      name.write(linkAt(packet, key === 'iifname' ? 'in' : 'out') ?? '', 0, 15, 'utf8');
       return name;
     }
     case 'iif':
     case 'oif': {
-      const link = key === 'iif' ? packet.iif : packet.oif;
+      const link = linkAt(packet, key === 'iif' ? 'in' : 'out');
       return link === undefined ? undefined : (indexOf?.(link) ?? 0);
     }
     case 'pkttype':
@@ -40,6 +42,13 @@ export function metaValue(packet: Packet, key: MetaKey, indexOf?: (link: string)
     default:
       return undefined;
   }
+}
+
+/** Packets of the machine itself come in over no link, and where they leave is not known before routing. */
+function linkAt(packet: Packet, way: 'in' | 'out'): string | undefined {
+  const { hook } = packet;
+  if (way === 'in') return hook === 'output' ? undefined : packet.iif;
+  return hook === 'prerouting' || hook === 'input' ? undefined : packet.oif;
 }
 
 export function ctValue(packet: Packet, load: Extract<Expression, { kind: 'ct' }>): Value {

@@ -12,6 +12,11 @@ export interface Connection {
   /** Destination or source of its first packet was rewritten. */
   readonly dnat?: boolean | undefined;
   readonly snat?: boolean | undefined;
+  /**
+   * What NAT does to it is settled: chains of type nat do not see its packets, though its state is still new (the kernel's
+   * nf_nat_initialized). So with a packet from this machine to itself, when it comes in again after it went out.
+   */
+  readonly natDecided?: boolean | undefined;
   /** As the first packet was before any rewriting; absent: as this one is. */
   readonly original?: {
     readonly saddr: IpAddress;
@@ -33,6 +38,7 @@ export interface Packet {
   readonly iif?: string | undefined;
   readonly oif?: string | undefined;
   readonly mark: number;
+  readonly priority: number;
   readonly ct: Connection;
   /** TCP flags; SYN for the first packet of a connection. */
   readonly tcpFlags?: number | undefined;
@@ -46,15 +52,20 @@ export function packet(
 ): Packet {
   if (given.saddr.family !== given.daddr.family)
     throw new TypeError(`Cannot make a packet from "${given.saddr}" to "${given.daddr}": families differ`);
-  return { sport: 40000, dport: 0, mark: 0, ct: { state: 'new' }, ...given };
+  return { sport: 40000, dport: 0, mark: 0, priority: 0, ct: { state: 'new' }, ...given };
 }
 
 const TCP_SYN = 2;
 
+/** Bytes with all headers. */
+export function packetLength(of: Packet): number {
+  return of.length ?? (of.saddr.family === 4 ? 60 : 80);
+}
+
 export function networkHeader(of: Packet): Uint8Array {
   const four = of.saddr.family === 4;
   const bytes = Buffer.alloc(four ? 20 : 40);
-  const length = of.length ?? (four ? 60 : 80);
+  const length = packetLength(of);
   if (four) {
     bytes.writeUInt8(0x45, 0);
     bytes.writeUInt16BE(length, 2);

@@ -1,7 +1,9 @@
 // Reads whole tables out of the kernel: objects by dumps, put together once all have come. One pass; whether the ruleset stood
 // still meanwhile is the driver's question.
 import { isNotFound } from '../kernel-error.ts';
-import type { ValueOf } from '../netlink/codec.ts';
+import { attributeTable, nest } from '../netlink/attribute-table.ts';
+import type { Codec } from '../netlink/codec.ts';
+import type { NetlinkRequest } from '../netlink/message.ts';
 import type { DumpedMessage, NetlinkSocket } from '../netlink/netlink-socket.ts';
 import {
   elementListAttributes,
@@ -13,7 +15,7 @@ import {
   setAttributes,
 } from './attributes.ts';
 import { elementKey } from './declare.ts';
-import { readElements } from './element-read.ts';
+import { elementReader, readElements } from './element-read.ts';
 import { writeElementKeys } from './element-write.ts';
 import { readExpressions } from './expression-read.ts';
 import {
@@ -83,19 +85,8 @@ export function readWholeTable(
       addSet(set, [], { sets, anonymous });
       continue;
     }
-    const wire = dump(
-      {
-        type: NFT_MSG.GETSETELEM,
-        object: `${object} ${name}`,
-        filter: (out) =>
-          elementListAttributes.write(out, {
-            NFTA_SET_ELEM_LIST_TABLE: id.name,
-            NFTA_SET_ELEM_LIST_SET: name,
-          }),
-      },
-      readElementList,
-    ).flat();
-    addSet(set, readElements(set, wire), { sets, anonymous });
+    const lists = socket.dump(elementsRequest(id, name), readElementList);
+    addSet(set, readElements(set, lists), { sets, anonymous });
   }
   const chains = dump({ type: NFT_MSG.GETCHAIN, object, filter: () => undefined }, ({ body }) =>
     mine(readChain(body)),
@@ -120,6 +111,34 @@ export function readWholeTable(
       })),
     ),
   };
+}
+
+function elementsRequest(table: TableId, set: string): NetlinkRequest {
+  return {
+    type: messageType(NFT_MSG.GETSETELEM),
+    flags: 0,
+    operation: 'list nf_tables',
+    object: `${tableKey(table)} ${set}`,
+    body(out) {
+      writeHeader(out, familyNumber(table.family));
+      elementListAttributes.write(out, {
+        NFTA_SET_ELEM_LIST_TABLE: table.name,
+        NFTA_SET_ELEM_LIST_SET: set,
+      });
+    },
+  };
+}
+
+/** The elements of one set as their datagrams come; plain intervals all at the end. Until then the socket is taken. */
+export function* readElementSteps(
+  socket: NetlinkSocket,
+  { table, set }: { readonly table: TableId; readonly set: StepSet },
+): Generator<readonly Element[], void, void> {
+  const reader = elementReader(set);
+  for (const messages of socket.dumpSteps(elementsRequest(table, set.name)))
+    yield messages.flatMap((message) => reader.take(readElementList(message)));
+  const rest = reader.end();
+  if (rest.length > 0) yield rest;
 }
 
 type Writer = Parameters<typeof writeHeader>[0];
@@ -171,18 +190,23 @@ export function readElement(
       },
       readElementList,
     );
-    return found === undefined ? undefined : readElements(set, found)[0];
+    return found === undefined ? undefined : readElements(set, [found])[0];
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
   }
 }
 
-type WireElements = NonNullable<ValueOf<typeof elementListAttributes>['NFTA_SET_ELEM_LIST_ELEMENTS']>;
+/** The elements stay bytes: element-read.ts takes them apart. */
+const listContent: Codec<Buffer> = {
+  write: (out, value) => out.raw(value),
+  read: (input) => input.raw(),
+};
+const listAttributes = attributeTable({ NFTA_SET_ELEM_LIST_ELEMENTS: nest(3, listContent) });
 
-function readElementList({ body }: DumpedMessage): WireElements {
+function readElementList({ body }: DumpedMessage): Buffer {
   readHeader(body);
-  return elementListAttributes.read(body).NFTA_SET_ELEM_LIST_ELEMENTS ?? [];
+  return listAttributes.read(body).NFTA_SET_ELEM_LIST_ELEMENTS ?? Buffer.alloc(0);
 }
 
 function addSet(

@@ -9,7 +9,8 @@ import { type Field, isBitmask, valueText } from './field-value-text.ts';
 import { type Held, maskedMatch, maskedText, type Needs, operationText } from './held-text.ts';
 import { loadedField, tcpOptionText } from './load-text.ts';
 import type { NftFamily, Rule } from './objects.ts';
-import { anonymousText } from './set-text.ts';
+import type { AnonymousSet } from './set.ts';
+import { anonymousText, countsText } from './set-text.ts';
 import { limitText, logText, rejectText } from './statement-text.ts';
 import { addressWithPort, quoted } from './value-text.ts';
 import { verdictText } from './verdict.ts';
@@ -183,17 +184,18 @@ class RuleReader {
         break;
       }
       texts.push(held.kind === 'masked' ? maskedText(held) : field.field.text);
-      at += Math.max(1, Math.ceil(field.field.length / 4));
+      at += words(field.field);
       if (field.field.length > length) break;
     }
     return texts.join(' . ');
   }
 
   #lookup(e: Extract<Expression, { kind: 'lookup' }>): void {
-    const key = typeof e.set === 'string' ? this.#keyText(e.from) : this.#span(e.from, keyLength(e.set.key));
+    const lone = this.#held.get(e.from)?.kind === 'masked' && this.#nextHeld(e.from) === undefined;
+    const key = typeof e.set === 'string' ? this.#keyText(e.from) : this.#anonymousKeyText(e.from, e.set);
     const set = typeof e.set === 'string' ? `@${e.set}` : anonymousText(e.set);
-    this.#held.delete(e.from);
-    if (e.to === undefined) this.#say(`${key} ${e.inverted ? '!= ' : ''}${set}`);
+    // nft puts a sign behind an operation.
+    if (e.to === undefined) this.#say(`${key} ${e.inverted ? '!= ' : lone ? '== ' : ''}${set}`);
     else if (e.to === 'verdict') this.#say(`${key} vmap ${set}`);
     else {
       const types = typeof e.set === 'string' || e.set.data === 'verdict' ? undefined : e.set.data;
@@ -207,6 +209,20 @@ class RuleReader {
     }
   }
 
+  /** The register behind the field in this one, when it holds something. */
+  #nextHeld(from: Register): Held | undefined {
+    const held = this.#held.get(from);
+    const field = held?.kind === 'masked' ? held.of : held;
+    return field?.kind === 'field' ? this.#held.get(from + words(field.field)) : undefined;
+  }
+
+  #anonymousKeyText(from: Register, set: AnonymousSet): string {
+    const length = keyLength(set.key);
+    const text = this.#span(from, length);
+    for (let at = from; at < from + length / 4; at++) this.#held.delete(at);
+    return text;
+  }
+
   /** Of a named set the rule does not know the key: all that has been loaded side by side since belongs to it. */
   #keyText(from: Register): string {
     let end = from;
@@ -214,7 +230,7 @@ class RuleReader {
       const held = this.#held.get(end);
       const field = held?.kind === 'masked' ? held.of : held;
       if (field?.kind !== 'field') break;
-      end += Math.max(1, Math.ceil(field.field.length / 4));
+      end += words(field.field);
     }
     const text = this.#span(from, (end - from) * 4);
     for (let at = from; at < end; at++) this.#held.delete(at);
@@ -226,7 +242,7 @@ class RuleReader {
       case 'verdict':
         return verdictText(e.verdict);
       case 'counter':
-        return e.packets === undefined ? 'counter' : `counter packets ${e.packets} bytes ${e.bytes ?? 0n}`;
+        return e.packets === undefined ? 'counter' : countsText({ packets: e.packets, bytes: e.bytes ?? 0n });
       case 'objref':
         return `${e.type} name "${e.name}"`;
       case 'meta-set':
@@ -306,14 +322,23 @@ class RuleReader {
 
   #dynsetText(e: Extract<Expression, { kind: 'dynset' }>): string {
     const inner = new RuleReader(this.#family);
-    for (let i = 0; i < e.expressions.length; ) i += inner.take(e.expressions, i);
+    // Counts belong to the elements: what the kernel reports here is their beginning.
+    const statements = e.expressions.map(
+      (one): Expression => (one.kind === 'counter' ? { kind: 'counter' } : one),
+    );
+    for (let i = 0; i < statements.length; ) i += inner.take(statements, i);
     const timeout = e.timeout === undefined ? '' : ` timeout ${durationText(e.timeout)}`;
-    const statements = e.expressions.length === 0 ? '' : ` ${inner.text()}`;
+    const counted = statements.length === 0 ? '' : ` ${inner.text()}`;
     const data = e.data === undefined ? undefined : this.#value(e.data, { text: '', type: 'hex', length: 4 });
     if (e.data !== undefined) this.#held.delete(e.data);
-    const element = `${this.#keyText(e.key)}${timeout}${statements}${data === undefined ? '' : ` : ${data}`}`;
+    const element = `${this.#keyText(e.key)}${timeout}${counted}${data === undefined ? '' : ` : ${data}`}`;
     return `${e.op} @${e.set} { ${element} }`;
   }
+}
+
+/** Registers that a field takes. */
+function words(field: Field): number {
+  return Math.max(1, Math.ceil(field.length / 4));
 }
 
 type HeldField = Extract<Held, { kind: 'field' }>;

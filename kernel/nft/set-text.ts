@@ -12,6 +12,7 @@ const perLine: Readonly<Partial<Record<string, number>>> = {
   inet_proto: 5,
   inet_service: 5,
   mark: 5,
+  classid: 5,
   ipv4_addr: 2,
   ct_state: 2,
 };
@@ -60,7 +61,7 @@ function elementLines(set: SetType, elements: readonly Element[]): string {
   let text = '';
   for (const [i, element] of sorted(set, elements).entries()) {
     if (i > 0) text += i % most === 0 ? lineBreak : ', ';
-    text += elementText(set, element);
+    text += listedText(set, element);
   }
   return `{ ${text} }`;
 }
@@ -72,9 +73,21 @@ export function anonymousText(set: AnonymousSet): string {
     .join(', ')} }`;
 }
 
+/** What an element is, without what the kernel alone knows of it: counts and remaining time. */
 export function elementText(set: SetType, element: Element): string {
+  const { counter: _, expires: __, ...own } = element;
+  return listedText(set, own);
+}
+
+export function countsText(counts: { readonly packets: bigint; readonly bytes: bigint }): string {
+  return `counter packets ${counts.packets} bytes ${counts.bytes}`;
+}
+
+function listedText(set: SetType, element: Element): string {
   let text = keyText(set.key, element.key);
+  if (element.counter !== undefined) text += ` ${countsText(element.counter)}`;
   if (element.timeout !== undefined) text += ` timeout ${durationText(element.timeout)}`;
+  if (element.expires !== undefined) text += ` expires ${durationText(element.expires)}`;
   if (element.comment !== undefined) text += ` comment ${quoted(element.comment)}`;
   return element.data === undefined ? text : `${text} : ${dataText(set, element.data)}`;
 }

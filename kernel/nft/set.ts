@@ -12,6 +12,10 @@ export interface Element {
   /** Milliseconds; absent: the set's. */
   readonly timeout?: bigint | undefined;
   readonly comment?: string | undefined;
+  /** Of dynamic sets whose elements count. Read only: never written, and no difference between two elements. */
+  readonly counter?: { readonly packets: bigint; readonly bytes: bigint } | undefined;
+  /** Milliseconds that are left of its timeout. Read only, as the counts. */
+  readonly expires?: bigint | undefined;
 }
 
 /** `dynamic`: rules add elements. Such elements are the packets' own and no plan touches them. */
@@ -34,6 +38,7 @@ export type TypeofExpression =
   | 'ip6 daddr'
   | 'meta l4proto'
   | 'meta mark'
+  | 'meta priority'
   | 'th sport'
   | 'th dport'
   | { readonly numgen: 'inc' | 'random'; readonly modulus: number };

@@ -1,6 +1,6 @@
 // The statements of rules, by the names that nft gives them. Matches come from the selectors in fields.ts.
 import type { IpAddress } from '../../net/address.ts';
-import { fieldBytes } from './datatype.ts';
+import { fieldBytes, keyLength } from './datatype.ts';
 import type { Expression, LimitUnit, LogLevel, NatFlag } from './expressions.ts';
 import { addressType } from './fields.ts';
 import type { Selector, Statement } from './selector.ts';
@@ -147,24 +147,49 @@ export function limit(options: {
   return [{ kind: 'limit', rate: BigInt(rate), unit: per, burst, of: 'packets', over }];
 }
 
-/** `update @SET { KEY timeout T }`: the packet adds itself, or renews its element's timeout. Milliseconds. */
-export function update(
-  set: string,
-  options: { readonly key: Selector; readonly timeout?: number },
-): Statement {
-  return dynset('update', set, options);
+export interface DynamicElement {
+  readonly key: Selector;
+  /** Milliseconds. */
+  readonly timeout?: number;
+  /** Of maps, and there it must be: what the packet's key leads to from now on. */
+  readonly data?: Selector;
+  /** Each element counts the packets that come to it. */
+  readonly counter?: boolean;
+}
+
+/**
+ * `update @SET { KEY timeout T }`: the packet adds itself, or renews its element's timeout. An element that is there keeps its
+ * data. The rule ends for the packet when the set is full.
+ */
+export function update(set: string, element: DynamicElement): Statement {
+  return dynset('update', set, element);
 }
 
 /** `add @SET { KEY }`: as update, but an element that is there keeps its timeout. */
-export function add(set: string, options: { readonly key: Selector; readonly timeout?: number }): Statement {
-  return dynset('add', set, options);
+export function add(set: string, element: DynamicElement): Statement {
+  return dynset('add', set, element);
 }
 
-function dynset(
-  op: 'add' | 'update',
-  set: string,
-  options: { readonly key: Selector; readonly timeout?: number },
-): Statement {
-  const timeout = options.timeout === undefined ? {} : { timeout: BigInt(options.timeout) };
-  return [...options.key.load(0), { kind: 'dynset', set, op, key: 0, ...timeout, expressions: [] }];
+/** `delete @SET { KEY }`: takes the packet's element away. Goes on when there is none. Of maps the kernel wants (any) data. */
+export function remove(set: string, element: Pick<DynamicElement, 'key' | 'data'>): Statement {
+  return dynset('delete', set, element);
+}
+
+function dynset(op: 'add' | 'update' | 'delete', set: string, element: DynamicElement): Statement {
+  const { key, data, timeout } = element;
+  // As nft numbers registers: data begin in the next 16-byte one.
+  const at = Math.ceil(keyLength(key.types) / 16) * 4;
+  return [
+    ...key.load(0),
+    ...(data === undefined ? [] : data.load(at)),
+    {
+      kind: 'dynset',
+      set,
+      op,
+      key: 0,
+      ...(data === undefined ? {} : { data: at }),
+      ...(timeout === undefined ? {} : { timeout: BigInt(timeout) }),
+      expressions: element.counter === true ? [{ kind: 'counter' }] : [],
+    },
+  ];
 }

@@ -81,6 +81,12 @@ export interface NftDriver {
     set: StepSet,
     elements: readonly Pick<Element, 'key'>[],
   ): readonly (Element | undefined)[];
+  /**
+   * The elements of one set, some at a time: each step is one short system call, and the caller may do anything between two, also
+   * with this driver. Costs nothing per element but the element. Throws KernelError: isNotFound when there is no such set, and
+   * isInterrupted when the ruleset, anybody's, changed before all was read. What packets change meanwhile may be in it or not.
+   */
+  readElements(table: TableId, set: StepSet): Iterable<readonly Element[]>;
   has(table: TableId): boolean;
   /**
    * Applies the steps in one transaction: all or nothing, and no packet sees a part. With a `generation` that is not the

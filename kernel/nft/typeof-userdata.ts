@@ -18,7 +18,7 @@ const payloads = {
 } as const;
 
 /** NFT_META_* */
-const metas = { 'meta mark': 3, 'meta l4proto': 16 } as const;
+const metas = { 'meta priority': 2, 'meta mark': 3, 'meta l4proto': 16 } as const;
 
 /** Several fields are a concatenation. */
 export function writeTypeof(out: ByteWriter, fields: readonly TypeofExpression[]): void {
@@ -42,12 +42,16 @@ function writeExpression(out: ByteWriter, expression: TypeofExpression): void {
   };
   if (typeof expression !== 'string') {
     write(EXPR.NUMGEN, [expression.numgen === 'random' ? 1 : 0, expression.modulus, 0]);
-  } else if (expression === 'meta mark' || expression === 'meta l4proto') {
+  } else if (isMeta(expression)) {
     write(EXPR.META, [metas[expression]]);
   } else {
     const { header, field } = payloads[expression];
     write(EXPR.PAYLOAD, [header, field]);
   }
+}
+
+function isMeta(expression: string): expression is keyof typeof metas {
+  return Object.hasOwn(metas, expression);
 }
 
 /** The fields' expressions; fewer than there are fields when one is not known here. */

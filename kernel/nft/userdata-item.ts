@@ -10,7 +10,7 @@ export function userdataItem(out: ByteWriter, type: number, value: () => void): 
   const length = out.length - at - 1;
   if (length > 255)
     throw new RangeError(`Cannot write ${length} bytes of user data in one item: 255 are the most`);
-  out.bytes().writeUInt8(length, at);
+  out.memory[at] = length;
 }
 
 /** Items in order. Throws DecodeError when one is cut short. */

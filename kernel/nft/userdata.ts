@@ -29,6 +29,23 @@ export function readComment(userdata: Uint8Array | undefined): { readonly commen
   return commentIn(userdata, commentType);
 }
 
+/** A comment in bytes that lie among others. Undefined when there is none, or when they are nobody's user data. */
+export function readCommentIn(
+  bytes: Buffer,
+  { from, to }: { readonly from: number; readonly to: number },
+): string | undefined {
+  for (let at = from; to - at >= 2; ) {
+    const end = at + 2 + (bytes[at + 1] ?? 0);
+    if (end > to) return undefined;
+    if (bytes[at] === commentType) {
+      const zero = bytes[end - 1] === 0 ? end - 1 : bytes.indexOf(0, at + 2);
+      return bytes.toString('utf8', at + 2, zero < 0 || zero > end ? end : zero);
+    }
+    at = end;
+  }
+  return undefined;
+}
+
 function commentIn(userdata: Uint8Array | undefined, type: number): { readonly comment?: string } {
   if (userdata === undefined) return {};
   for (const [found, value] of userdataOf(userdata)) {

@@ -50,6 +50,13 @@ export function hex32(value: number): string {
   return `0x${value.toString(16).padStart(8, '0')}`;
 }
 
+/** As nft prints queueing classes (TC_H_UNSPEC and TC_H_ROOT of linux/pkt_sched.h have names). */
+export function classidText(value: number): string {
+  if (value === 0) return 'none';
+  if (value === 0xffffffff) return 'root';
+  return `${(value >>> 16).toString(16)}:${(value & 0xffff).toString(16)}`;
+}
+
 /** Bits by name, low bits first; what has no name as a number. */
 export function bitNames(names: Readonly<Record<string, number>>, value: number): string {
   const found = Object.entries(names).filter(([, bit]) => (value & bit) !== 0);
@@ -64,6 +71,7 @@ export function fieldText(type: Datatype, value: FieldValue): string {
   if (typeof value === 'number') {
     if (type === 'inet_proto') return protocolName(value);
     if (type === 'mark') return hex32(value);
+    if (type === 'classid') return classidText(value);
     if (type === 'ct_state') return bitNames(ctStates, value);
     return String(value);
   }

@@ -3,12 +3,22 @@ import fc from 'fast-check';
 import type { FieldValue, NamedType } from '../../kernel/nft/datatype.ts';
 import { chain, element, elementsOf, map, rule, set, table } from '../../kernel/nft/declare.ts';
 import { type CtKey, ctKeys, type Expression, type MetaKey, metaKeys } from '../../kernel/nft/expressions.ts';
-import { ip, meta, tcp } from '../../kernel/nft/fields.ts';
+import { ct, ip, meta, tcp } from '../../kernel/nft/fields.ts';
 import type { KeyPart } from '../../kernel/nft/interval.ts';
 import { normalPart } from '../../kernel/nft/interval.ts';
 import { type NftState, nftState, type Rule } from '../../kernel/nft/objects.ts';
+import { concat } from '../../kernel/nft/selector.ts';
 import type { NftSet } from '../../kernel/nft/set.ts';
-import { accept, counter, drop, goto, jump, returnStatement } from '../../kernel/nft/statement.ts';
+import {
+  accept,
+  counter,
+  drop,
+  goto,
+  jump,
+  remove,
+  returnStatement,
+  update,
+} from '../../kernel/nft/statement.ts';
 import type { Verdict } from '../../kernel/nft/verdict.ts';
 import { verdict } from '../../kernel/nft/verdict.ts';
 import { IpAddress } from '../../net/address.ts';
@@ -32,6 +42,7 @@ const values: Readonly<Record<NamedType, fc.Arbitrary<FieldValue>>> = {
   inet_proto: u8,
   inet_service: u16,
   mark: u32,
+  classid: fc.oneof(u32, fc.constantFrom(0, 0xffffffff)),
   ct_state: u32,
   ifname: linkName,
 };
@@ -301,13 +312,18 @@ export const anyExpression: fc.Arbitrary<Expression> = fc.oneof(
   }),
   fc.constant({ kind: 'notrack' as const }),
   fc
-    .tuple(name, fc.constantFrom('add' as const, 'update' as const, 'delete' as const), fc.nat(2))
-    .map(([setName, op, count]) => ({
+    .tuple(
+      name,
+      fc.constantFrom('add' as const, 'update' as const, 'delete' as const),
+      fc.nat(2),
+      fc.constantFrom({}, { data: 4 }, { data: 8, timeout: 5000n }),
+    )
+    .map(([setName, op, count, more]) => ({
       kind: 'dynset' as const,
       set: setName,
       op,
       key: 1,
-      timeout: 5000n,
+      ...more,
       expressions: Array.from({ length: count }, () => ({ kind: 'counter' as const })),
     })),
   fc.record({
@@ -336,10 +352,10 @@ export const anyState: fc.Arbitrary<NftState> = fc
       comment: fc.constantFrom(undefined, 'first'),
       chains: fc.subarray(['a', 'b', 'c', 'd']),
       described: fc.boolean(),
-      sets: fc.subarray(['nets', 'to']),
+      sets: fc.subarray(['nets', 'to', 'filled']),
       ranged: fc.boolean(),
       numbers: fc.subarray([1, 2, 3, 4]),
-      rules: fc.array(fc.tuple(fc.nat(3), fc.nat(7)), { maxLength: 6 }),
+      rules: fc.array(fc.tuple(fc.nat(3), fc.nat(10)), { maxLength: 6 }),
     }),
     { maxLength: 2 },
   )
@@ -365,21 +381,29 @@ function tableOf(shape: Shape) {
     ...(shape.comment === undefined ? {} : { comment: shape.comment }),
     chains: chains.map((one) => chain(one, shape.described ? { comment: `chain ${one}` } : {})),
     sets: sets.map((one) =>
-      one === 'nets'
-        ? set('nets', {
-            key: 'ipv4_addr',
-            flags: shape.ranged ? ['interval'] : [],
-            elements: numbers.map((number) => element(IpAddress.fromBigInt(4, BigInt(number)))),
+      one === 'filled'
+        ? map('filled', {
+            key: ['ipv4_addr', 'classid'],
+            data: 'classid',
+            typeof: ['ip saddr', 'meta priority', 'meta priority'],
+            flags: ['dynamic'],
+            timeout: 60_000,
           })
-        : map('to', {
-            key: 'mark',
-            data: 'verdict',
-            elements: numbers.map((number) =>
-              element(number, {
-                data: target === undefined || number % 2 === 0 ? verdict.drop : verdict.goto(target),
-              }),
-            ),
-          }),
+        : one === 'nets'
+          ? set('nets', {
+              key: 'ipv4_addr',
+              flags: shape.ranged ? ['interval'] : [],
+              elements: numbers.map((number) => element(IpAddress.fromBigInt(4, BigInt(number)))),
+            })
+          : map('to', {
+              key: 'mark',
+              data: 'verdict',
+              elements: numbers.map((number) =>
+                element(number, {
+                  data: target === undefined || number % 2 === 0 ? verdict.drop : verdict.goto(target),
+                }),
+              ),
+            }),
     ),
     rules: shape.rules.flatMap(([at, kind]) => {
       const from = chains[at];
@@ -411,6 +435,18 @@ function ruleOf(
         : [];
     case 6:
       return [rule(from, [meta.l4proto.in([6, 17]), accept])];
+    case 7: {
+      const key = concat(ip.saddr, meta.priority.masked(0xfffff));
+      if (!shape.sets.includes('filled')) return [];
+      return [
+        rule(from, [update('filled', { key, data: meta.priority, counter: true })]),
+        rule(from, [remove('filled', { key, data: meta.priority })]),
+      ];
+    }
+    case 8:
+      return [rule(from, [meta.priority.maskedNotEquals(0xfff00000, 0), meta.priority.set(0)])];
+    case 9:
+      return [rule(from, [ct.direction('reply'), meta.priority.keepBits(0xfffff), accept])];
     default:
       return [rule(from, [meta.mark.set(kind)])];
   }

@@ -1,11 +1,23 @@
 // What every nf_tables driver must do: run on the fake by kernel/nft/fake.test.ts and on the kernel by test/kernel/nft.test.ts.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { isExists, isNotFound, isStaleGeneration } from '../../kernel/kernel-error.ts';
-import { baseChain, chain, element, map, rule, set, table } from '../../kernel/nft/declare.ts';
+import { isExists, isInterrupted, isNotFound, isStaleGeneration } from '../../kernel/kernel-error.ts';
+import {
+  baseChain,
+  chain,
+  element,
+  elementKey,
+  elementsOf,
+  map,
+  rule,
+  set,
+  table,
+} from '../../kernel/nft/declare.ts';
 import { ip, meta, tcp } from '../../kernel/nft/fields.ts';
 import { nftState, type Table, tableKey } from '../../kernel/nft/objects.ts';
 import { planNft } from '../../kernel/nft/plan.ts';
-import { accept, counter, drop, goto, jump, masquerade } from '../../kernel/nft/statement.ts';
+import type { Statement } from '../../kernel/nft/selector.ts';
+import type { Element } from '../../kernel/nft/set.ts';
+import { accept, counter, drop, goto, jump, masquerade, remove, update } from '../../kernel/nft/statement.ts';
 import { generationAfter, type NftDriver, type NftResult, type NftStep } from '../../kernel/nft/step.ts';
 import { rulesetText } from '../../kernel/nft/text.ts';
 import { verdict } from '../../kernel/nft/verdict.ts';
@@ -252,6 +264,99 @@ export function nftDriverSuite(open: () => { readonly driver: NftDriver; readonl
       ]);
     });
 
+    test('elements come some at a time, and the driver does other things between', () => {
+      const many = map('many', {
+        key: ['classid', 'integer'],
+        data: ['ipv4_addr', 'inet_service'],
+        size: 5000,
+        elements: Array.from({ length: 5000 }, (_, i) =>
+          element([i, 1], {
+            data: [address('10.0.0.0').plus(i), 8080],
+            ...(i % 1000 === 7 ? { comment: `number ${i}` } : {}),
+          }),
+        ),
+      });
+      const generation = make([table({ ...id, sets: [many] })]);
+      const found = new Map<string, Element>();
+      let steps = 0;
+      for (const some of driver.readElements(id, many)) {
+        steps += 1;
+        expect(driver.generation()).toBe(generation);
+        for (const one of some) found.set(elementKey(many, one), one);
+      }
+      expect(steps).toBeGreaterThan(1);
+      expect(found.size).toBe(5000);
+      expect([...found].sort()).toEqual([...many.elements].sort());
+    });
+
+    test('reading elements step by step ends when anybody changes the ruleset', () => {
+      const many = set('many', {
+        key: 'mark',
+        size: 9000,
+        elements: Array.from({ length: 9000 }, (_, i) => element(i)),
+      });
+      make([table({ ...id, sets: [many] })]);
+      let read = 0;
+      let fault: unknown;
+      try {
+        for (const some of driver.readElements(id, many)) {
+          if (read === 0)
+            generationAfter(driver.apply([{ kind: 'chain-add', table: id, chain: chain('new') }]));
+          read += some.length;
+        }
+      } catch (error) {
+        fault = error;
+      }
+      expect(isInterrupted(fault)).toBe(true);
+      expect(read).toBeLessThan(9000);
+      // One that is given up half way leaves nothing behind.
+      for (const some of driver.readElements(id, many)) {
+        expect(some.length).toBeGreaterThan(0);
+        break;
+      }
+      expect([...driver.readElements(id, many)].flat()).toHaveLength(9000);
+    });
+
+    test('elements of every form of set come step by step as they come at once', () => {
+      const sets = [
+        set('nets', {
+          key: 'ipv4_addr',
+          flags: ['interval'],
+          elements: [element(prefix('10.0.0.0/8')), element(address('192.168.0.1'), { comment: 'one' })],
+        }),
+        set('ranges', {
+          key: ['ipv4_addr', 'inet_service'],
+          flags: ['interval'],
+          elements: [element([prefix('10.0.0.0/8'), { first: 30000, last: 32767 }])],
+        }),
+        map('to', {
+          key: 'mark',
+          data: 'verdict',
+          elements: [element(1, { data: verdict.drop }), element('default', { data: verdict.return })],
+        }),
+        set('links', { key: 'ifname', elements: [element('lo')] }),
+        set('empty', { key: 'mark' }),
+      ];
+      make([table({ ...id, sets })]);
+      for (const one of sets) {
+        const found = [...driver.readElements(id, one)].flat();
+        expect(elementsOf(one, found)).toEqual(one.elements);
+      }
+    });
+
+    test('there are no elements to read of what is not there', () => {
+      const read = (name: string) => {
+        try {
+          return [...driver.readElements(id, set(name, { key: 'mark' }))];
+        } catch (error) {
+          return isNotFound(error);
+        }
+      };
+      expect(read('absent')).toBe(true);
+      make([table({ ...id })]);
+      expect(read('absent')).toBe(true);
+    });
+
     test('nothing is found in what is not there', () => {
       const absent = set('absent', { key: 'mark' });
       expect(driver.has(id)).toBe(false);
@@ -366,6 +471,28 @@ export function nftDriverSuite(open: () => { readonly driver: NftDriver; readonl
       const before = rulesetText(driver.read([id]).state);
       expect(errnos(driver.apply([step]))).toEqual([code]);
       expect(rulesetText(driver.read([id]).state)).toBe(before);
+    });
+
+    test.each<[string, Statement, string]>([
+      ['a map without data', update('affinity', { key: ip.saddr }), 'EINVAL'],
+      ['deleting in a map without data', remove('affinity', { key: ip.saddr }), 'EINVAL'],
+      ['a set with data', update('seen', { key: ip.saddr, data: meta.priority }), 'EOPNOTSUPP'],
+      ['a map of verdicts', update('svc', { key: meta.mark, data: meta.priority }), 'EOPNOTSUPP'],
+      ['a timeout in a set without', update('seen', { key: ip.saddr, timeout: 1000 }), 'EOPNOTSUPP'],
+      ['a set that is not there', update('absent', { key: ip.saddr }), 'ENOENT'],
+    ])('refuse packets that fill %s', (_, statement, code) => {
+      const affinity = map('affinity', {
+        key: 'ipv4_addr',
+        data: 'classid',
+        flags: ['dynamic'],
+        timeout: 1000,
+      });
+      const seen = set('seen', { key: 'ipv4_addr', flags: ['dynamic'] });
+      const sets = [affinity, seen].map((one): NftStep => ({ kind: 'set-add', table: id, set: one }));
+      generationAfter(driver.apply(sets));
+      expect(
+        errnos(driver.apply([{ kind: 'rule-add', table: id, rule: rule('other', [statement]) }])),
+      ).toEqual([code]);
     });
 
     test('refuse intervals that overlap, and take them once the other is gone', () => {

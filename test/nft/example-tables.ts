@@ -31,6 +31,7 @@ import {
   redirect,
   reject,
   rejectWithReset,
+  remove,
   returnStatement,
   snat,
   update,
@@ -475,4 +476,229 @@ const sixExample: Example = {
 `,
 };
 
-export const examples: readonly Example[] = [masqueradeExample, servicesExample, dualExample, sixExample];
+const id20 = 0x000fffff;
+const class12 = 0xfff00000;
+const eitherTransport = meta.l4proto.in([protocol.tcp, protocol.udp, protocol.sctp]);
+
+/** The class and number of a service travel in the packet's priority; affinity and counts are the packets' own elements. */
+const priorityExample: Example = {
+  table: table({
+    family: 'ip',
+    name: 'netloom-priority',
+    sets: [
+      map('services', {
+        key: port,
+        data: 'classid',
+        elements: [
+          element([address('10.96.0.1'), protocol.tcp, 443], { data: [0x00100001], comment: 'kubernetes' }),
+          element([address('10.96.0.2'), protocol.tcp, 443], { data: [2] }),
+          element([address('10.96.0.3'), protocol.tcp, 443], { data: [0] }),
+          element([address('10.96.0.4'), protocol.tcp, 443], { data: [0xffffffff] }),
+        ],
+      }),
+      map('classes', {
+        key: 'classid',
+        data: 'verdict',
+        elements: [
+          element(0x00100000, { data: verdict.goto('pick') }),
+          element(0xffffffff, { data: verdict.drop }),
+          element(0, { data: verdict.return }),
+        ],
+      }),
+      map('endpoints', {
+        key: ['classid', 'integer'],
+        data: ['ipv4_addr', 'inet_service'],
+        typeof: ['meta priority', slot, 'ip daddr', 'th dport'],
+        elements: [
+          element([1, 0], { data: [address('10.244.0.2'), 6443] }),
+          element([1, 1], { data: [address('10.244.1.2'), 6443] }),
+        ],
+      }),
+      set('ids', { key: 'classid', elements: [1, 2, 3, 4, 5, 6].map((one) => element(one)) }),
+      set('pairs', { key: ['ipv4_addr', 'classid'] }),
+      map('affinity', {
+        key: ['ipv4_addr', 'classid'],
+        data: 'classid',
+        typeof: ['ip saddr', 'meta priority', 'meta priority'],
+        flags: ['dynamic'],
+        timeout: 10_800_000,
+        size: 65535,
+      }),
+      map('sticky', {
+        key: ['ipv4_addr', 'classid'],
+        data: 'integer',
+        typeof: ['ip saddr', 'meta priority', slot],
+        flags: ['dynamic'],
+        timeout: 10_800_000,
+        size: 65535,
+      }),
+      set('traffic', { key: port, flags: ['dynamic'], size: 65535 }),
+    ],
+    chains: [
+      baseChain('prerouting', { type: 'nat', hook: 'prerouting', priority: priority.dstnat }),
+      baseChain('postrouting', { type: 'nat', hook: 'postrouting', priority: priority.srcnat }),
+      baseChain('count', { type: 'filter', hook: 'prerouting', priority: priority.filter }),
+      chain('serve'),
+      chain('pick'),
+      chain('known'),
+    ],
+    rules: [
+      rule('prerouting', [
+        meta.priority.set(concat(ip.daddr, meta.l4proto, th.dport).map('services', ['classid'])),
+        goto('serve'),
+      ]),
+      rule('prerouting', [
+        meta.priority.maskedNotEquals(class12, 0),
+        meta.priority.maskedEquals(class12, 0x00100000),
+        drop,
+      ]),
+      rule('prerouting', [meta.priority.equals(0), meta.priority.notEquals(0x00100001), drop]),
+      rule('prerouting', [meta.priority.in([0x00100001, 0x00200000]), drop]),
+      rule('prerouting', [meta.priority.masked(id20).inSet('ids'), drop]),
+      rule('prerouting', [meta.priority.masked(id20).notInSet('ids'), drop]),
+      rule('prerouting', [meta.priority.masked(id20).in([1, 2]), drop]),
+      rule('prerouting', [meta.mark.masked(0xff).in([1, 2]), drop]),
+      rule('prerouting', [concat(ip.saddr, meta.priority.masked(id20)).inSet('pairs'), drop]),
+      rule('serve', [meta.priority.masked(class12).vmap('classes')]),
+      rule('pick', [
+        meta.priority.keepBits(id20),
+        meta.priority.setBits(0x00100000),
+        meta.priority.flipBits(0x00100001),
+      ]),
+      rule('pick', [
+        meta.priority.replaceBits({ keep: id20, set: 0x00100000 }),
+        meta.priority.set(0x00100000),
+      ]),
+      rule('pick', [
+        meta.priority.set(concat(ip.saddr, meta.priority).map('affinity', ['classid'])),
+        goto('known'),
+      ]),
+      rule('pick', [
+        update('affinity', {
+          key: concat(ip.saddr, meta.priority.masked(id20)),
+          timeout: 3_600_000,
+          data: meta.priority,
+        }),
+      ]),
+      rule('pick', [add('sticky', { key: concat(ip.saddr, meta.priority), data: numgen.random(3) })]),
+      rule('pick', [
+        eitherTransport,
+        dnat({
+          by: concat(meta.priority, numgen.random(3)).map('endpoints', ['ipv4_addr', 'inet_service']),
+        }),
+      ]),
+      rule('known', [remove('affinity', { key: concat(ip.saddr, meta.priority), data: meta.priority })]),
+      rule('postrouting', [ct.status('dnat'), meta.priority.set(0)]),
+      rule('count', [ct.direction('reply'), ct.original.daddr(4).equals(address('10.96.0.1')), accept]),
+      rule('count', [
+        ct.status('dnat'),
+        ct.direction('original'),
+        meta.l4proto.equals(protocol.tcp),
+        update('traffic', {
+          key: concat(ct.original.daddr(4), meta.l4proto, ct.original.protoDst),
+          counter: true,
+        }),
+      ]),
+    ],
+  }),
+  text: `table ip netloom-priority {
+	map services {
+		type ipv4_addr . inet_proto . inet_service : classid
+		elements = { 10.96.0.1 . tcp . 443 comment "kubernetes" : 10:1,
+			     10.96.0.2 . tcp . 443 : 0:2,
+			     10.96.0.3 . tcp . 443 : none,
+			     10.96.0.4 . tcp . 443 : root }
+	}
+
+	map classes {
+		type classid : verdict
+		elements = { none : return, 10:0 : goto pick, root : drop }
+	}
+
+	map endpoints {
+		typeof meta priority . numgen random mod 3 : ip daddr . th dport
+		elements = { 0:1 . 0 : 10.244.0.2 . 6443,
+			     0:1 . 1 : 10.244.1.2 . 6443 }
+	}
+
+	set ids {
+		type classid
+		elements = { 0:1, 0:2, 0:3, 0:4, 0:5,
+			     0:6 }
+	}
+
+	set pairs {
+		type ipv4_addr . classid
+	}
+
+	map affinity {
+		typeof ip saddr . meta priority : meta priority
+		size 65535
+		flags dynamic,timeout
+		timeout 3h
+	}
+
+	map sticky {
+		typeof ip saddr . meta priority : numgen random mod 3
+		size 65535
+		flags dynamic,timeout
+		timeout 3h
+	}
+
+	set traffic {
+		type ipv4_addr . inet_proto . inet_service
+		size 65535
+		flags dynamic
+	}
+
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		meta priority set ip daddr . meta l4proto . th dport map @services goto serve
+		meta priority & fff0:0 != none meta priority & fff0:0 == 10:0 drop
+		meta priority none meta priority != 10:1 drop
+		meta priority { 10:1, 20:0 } drop
+		meta priority & f:ffff == @ids drop
+		meta priority & f:ffff != @ids drop
+		meta priority & f:ffff == { 0:1, 0:2 } drop
+		meta mark & 0x000000ff == { 0x00000001, 0x00000002 } drop
+		ip saddr . meta priority & f:ffff @pairs drop
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		ct status dnat meta priority set none
+	}
+
+	chain count {
+		type filter hook prerouting priority filter; policy accept;
+		ct direction reply ct original ip daddr 10.96.0.1 accept
+		ct status dnat ct direction original meta l4proto tcp update @traffic { ct original ip daddr . meta l4proto . ct original proto-dst counter }
+	}
+
+	chain serve {
+		meta priority & fff0:0 vmap @classes
+	}
+
+	chain pick {
+		meta priority set meta priority & f:ffff meta priority set meta priority | 10:0 meta priority set meta priority ^ 10:1
+		meta priority set meta priority & 1f:ffff | 10:0 meta priority set 10:0
+		meta priority set ip saddr . meta priority map @affinity goto known
+		update @affinity { ip saddr . meta priority & f:ffff timeout 1h : meta priority }
+		add @sticky { ip saddr . meta priority : numgen random mod 3 }
+		meta l4proto { tcp, udp, sctp } dnat ip to meta priority . numgen random mod 3 map @endpoints
+	}
+
+	chain known {
+		delete @affinity { ip saddr . meta priority : meta priority }
+	}
+}
+`,
+};
+
+export const examples: readonly Example[] = [
+  masqueradeExample,
+  servicesExample,
+  dualExample,
+  sixExample,
+  priorityExample,
+];
