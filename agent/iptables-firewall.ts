@@ -1,21 +1,16 @@
 // Keeps the iptables form of our rules in the kernel: reads what is there, and restores what differs, a transaction a table.
 // What the rules are is masquerade-iptables.ts.
-import { type IptablesFamily, restoreIptables, saveIptables } from '../kernel/iptables.ts';
+import { type IptablesAccess, openIptables } from '../kernel/iptables/driver.ts';
 import type { Netns } from '../kernel/netns.ts';
 import type { Family } from '../net/address.ts';
 import type { Firewall } from './firewall.ts';
 import type { MasqueradeInput } from './masquerade-input.ts';
 import { iptablesRestoreText, masqueradeChains, type OwnChain } from './masquerade-iptables.ts';
 
-/** Runs the programs: iptables-save and iptables-restore, or a test's own. */
-export interface IptablesAccess {
-  readonly save: typeof saveIptables;
-  readonly restore: typeof restoreIptables;
-}
-
 export interface IptablesFirewallOptions {
   readonly netns?: Netns | undefined;
-  readonly access?: IptablesAccess;
+  /** The programs', unless given. */
+  readonly access?: (family: Family) => IptablesAccess;
   /**
    * The generation of nf_tables, which iptables-nft changes too; undefined where the kernel has none. Rules of
    * iptables-legacy change without a trace: only a thorough look sees that.
@@ -24,23 +19,23 @@ export interface IptablesFirewallOptions {
 }
 
 export function createIptablesFirewall(options: IptablesFirewallOptions = {}): Firewall {
-  const { netns, access = { save: saveIptables, restore: restoreIptables } } = options;
+  const { netns, access = (family: Family) => openIptables({ family, netns }) } = options;
   const generation = options.generation ?? (() => undefined);
   let wantedText: string | undefined;
   let seen: number | undefined;
   let families: ReadonlySet<Family> = new Set();
 
   async function ensureFamily(
-    family: IptablesFamily,
+    family: Family,
     chains: readonly OwnChain[],
     signal: AbortSignal,
   ): Promise<readonly string[]> {
-    const where = { family, netns, signal };
+    const iptables = access(family);
     const tables = ['nat', 'filter'] as const;
-    const saved = await Promise.all(tables.map((table) => access.save(table, where)));
+    const saved = await Promise.all(tables.map((table) => iptables.save(table, { signal })));
     const text = iptablesRestoreText(chains, new Map(saved.map((table) => [table.name, table])));
     if (text === undefined) return [];
-    await access.restore(text, where);
+    await iptables.restore(text, { signal });
     return tables.filter((table) => text.includes(`*${table}\n`)).map((table) => `IPv${family} ${table}`);
   }
 

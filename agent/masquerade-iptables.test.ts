@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type IptablesTable, parseIptablesSave } from '../kernel/iptables.ts';
+import { type IptablesTable, parseIptablesSave } from '../kernel/iptables/save-text.ts';
 import { Prefix } from '../net/prefix.ts';
 import type { MasqueradeFamily } from './masquerade-input.ts';
 import { iptablesRestoreText, masqueradeChains } from './masquerade-iptables.ts';

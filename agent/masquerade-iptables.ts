@@ -1,6 +1,6 @@
 // Masquerading and forward rules as iptables text: flannel's rules in chains of our own. Pure; iptables-restore is the kernel
 // folder's. Lines are spelt as iptables-save prints them, so that what is wanted and what is there compare as text.
-import type { IptablesTable } from '../kernel/iptables.ts';
+import type { IptablesTable } from '../kernel/iptables/save-text.ts';
 import {
   kubeProxyMark,
   type MasqueradeFamily,

@@ -32,6 +32,8 @@ export interface RunAgentOptions {
   /** The namespace that it works in; the process's own if absent. */
   readonly netns?: Netns | undefined;
   readonly clock?: Clock;
+  /** Of others in this process who change nftables in the namespace: what they change is no foreign change. */
+  readonly beside?: SeenGeneration;
   /** Makes what answers POST /cni; without it there is no such route. */
   readonly cni?: (agent: Agent, firewall: PodFirewall) => CniHandler;
   /** Files beside subnet.env that are kept as they are: the CNI configuration. Path -> text. */
@@ -56,7 +58,7 @@ export function agentSocketPath(runDirectory: string): string {
 export async function startAgent(settings: AgentSettings, options: RunAgentOptions): Promise<RunningAgent> {
   const { log, netns, clock = realClock } = options;
   const made = openMadeRecord(settings.stateDirectory);
-  const beside = new SeenGeneration();
+  const beside = options.beside ?? new SeenGeneration();
   const kernel = openNode({ netns, masquerade: settings.masquerade, made, beside });
   const store = new DirectoryLeaseStore({ directory: settings.storeDirectory, ttlMs: settings.leaseTtl });
   const metrics = createAgentMetrics(clock.now);

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ProgramError } from '../../kernel/exec.ts';
-import { saveIptables } from '../../kernel/iptables.ts';
+import { saveIptables } from '../../kernel/iptables/programs.ts';
 import { isLockHeld } from '../../kernel/lock-held.ts';
 import type { Netns } from '../../kernel/netns.ts';
 import { openRouteDriver } from '../../kernel/route/driver.ts';

@@ -1,5 +1,5 @@
 // What the doctor looks at, as one value: everything of a node that its checks judge. Gathered by gather-facts.ts.
-import type { IptablesFamily } from '../../kernel/iptables.ts';
+import type { IptablesFamily } from '../../kernel/iptables/programs.ts';
 import type { Link } from '../../kernel/route/objects.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import type { LifeSurvey } from '../ipam/life-survey.ts';

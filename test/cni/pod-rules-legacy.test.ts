@@ -1,12 +1,10 @@
 // The iptables backend with iptables-legacy, whose lines must read the same.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import {
-  createIptablesPodFirewall,
-  type IptablesAccess,
-} from '../../agent/wiring/rules/iptables-pod-firewall.ts';
+import { createIptablesPodFirewall } from '../../agent/wiring/rules/iptables-pod-firewall.ts';
 import { samplePod, samplePort } from '../../agent/wiring/rules/sample-pods.ts';
 import { execute } from '../../kernel/exec.ts';
-import { hasLegacyTables, parseIptablesSave } from '../../kernel/iptables.ts';
+import { openIptables } from '../../kernel/iptables/driver.ts';
+import { hasLegacyTables } from '../../kernel/iptables/legacy-tables.ts';
 import { Prefix } from '../../net/prefix.ts';
 import { refuseRoot } from '../sandbox.ts';
 import { addresses, makePodRulesNode, type PodRulesNode } from './pod-rules-node.ts';
@@ -14,16 +12,6 @@ import { addresses, makePodRulesNode, type PodRulesNode } from './pod-rules-node
 refuseRoot();
 
 const program = (family: 4 | 6, verb: string) => `${family === 4 ? 'iptables' : 'ip6tables'}-legacy-${verb}`;
-
-const legacy: IptablesAccess = {
-  async save(table, { family, netns }) {
-    const { stdout } = await execute([program(family, 'save'), '-t', table], { netns });
-    return parseIptablesSave(stdout, table);
-  },
-  async restore(text, { family, netns }) {
-    await execute([program(family, 'restore'), '--noflush', '-w', '5'], { input: text, netns });
-  },
-};
 
 let lab: PodRulesNode;
 
@@ -39,7 +27,10 @@ afterAll(async () => {
 test('published ports, masquerading, and nothing left to do a second time', async () => {
   const netns = lab.netns.node;
   expect(hasLegacyTables({ netns })).toBe(false);
-  const firewall = createIptablesPodFirewall({ netns, access: legacy });
+  const firewall = createIptablesPodFirewall({
+    netns,
+    access: (family) => openIptables({ family, netns, variant: 'legacy' }),
+  });
   const pod = samplePod('web', {
     backend: 'iptables',
     addresses: [`${addresses.web}/24`, `${addresses.web6}/64`].map((text) => Prefix.parse(text)),

@@ -7,7 +7,7 @@ import { openPodFirewall } from '../../agent/wiring/rules/open-pod-firewall.ts';
 import { portHolder } from '../../agent/wiring/rules/port-taken.ts';
 import { samplePod, samplePort } from '../../agent/wiring/rules/sample-pods.ts';
 import { execute } from '../../kernel/exec.ts';
-import { hasLegacyTables } from '../../kernel/iptables.ts';
+import { hasLegacyTables } from '../../kernel/iptables/legacy-tables.ts';
 import { isNotFound } from '../../kernel/kernel-error.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
 import { Mac } from '../../net/mac.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { parseIptablesSave } from '../../../kernel/iptables.ts';
+import { parseIptablesSave } from '../../../kernel/iptables/save-text.ts';
 import { Prefix } from '../../../net/prefix.ts';
 import { attachmentFileName } from '../attachment.ts';
 import type { PodRules } from '../pod-rules.ts';

@@ -1,6 +1,6 @@
 // From the chains that are there to those that are wanted, as text for iptables-restore --noflush: whole chains, or the lines of one
 // pod. Pure.
-import type { IptablesTable } from '../../../kernel/iptables.ts';
+import type { IptablesTable } from '../../../kernel/iptables/save-text.ts';
 import {
   emptyChains,
   holderOf,

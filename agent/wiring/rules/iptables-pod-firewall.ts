@@ -1,11 +1,7 @@
 // Carries the rules of pods in iptables, for nodes whose other software knows nothing else: reads what is there and restores what
 // differs, two programs a family. What the rules are is iptables-rules.ts.
-import {
-  type IptablesFamily,
-  type IptablesTable,
-  restoreIptables,
-  saveIptables,
-} from '../../../kernel/iptables.ts';
+import { type IptablesAccess, openIptables } from '../../../kernel/iptables/driver.ts';
+import type { IptablesTable } from '../../../kernel/iptables/save-text.ts';
 import type { Netns } from '../../../kernel/netns.ts';
 import { SeenGeneration } from '../../../kernel/nft/seen-generation.ts';
 import type { Family } from '../../../net/address.ts';
@@ -30,15 +26,10 @@ import { PortTakenError } from './port-taken.ts';
 import { localnetLink, refuseContradiction } from './published-port.ts';
 import { type RouteLocalnet, routeLocalnet, switchAll } from './route-localnet.ts';
 
-/** Runs the programs: iptables-save and iptables-restore, or a test's own. */
-export interface IptablesAccess {
-  readonly save: typeof saveIptables;
-  readonly restore: typeof restoreIptables;
-}
-
 export interface IptablesPodFirewallOptions {
   readonly netns?: Netns | undefined;
-  readonly access?: IptablesAccess;
+  /** The programs', unless given. */
+  readonly access?: (family: Family) => IptablesAccess;
   readonly localnet?: RouteLocalnet;
   /**
    * The generation of nf_tables, which iptables-nft changes, too; undefined where the kernel has none. Rules of iptables-legacy
@@ -54,7 +45,7 @@ export interface IptablesPodFirewallOptions {
  * that publish one port at once both succeed; the first one's rule counts.
  */
 export function createIptablesPodFirewall(options: IptablesPodFirewallOptions = {}): PodFirewall {
-  const { netns, access = { save: saveIptables, restore: restoreIptables } } = options;
+  const { netns, access = (family: Family) => openIptables({ family, netns }) } = options;
   const { localnet: sysctls = routeLocalnet(netns), seen = new SeenGeneration() } = options;
   const generation = options.generation ?? (() => undefined);
   let last: Promise<unknown> = Promise.resolve();
@@ -65,17 +56,17 @@ export function createIptablesPodFirewall(options: IptablesPodFirewallOptions = 
     return next;
   }
 
-  async function save(family: IptablesFamily, tables: readonly OwnTable[]): Promise<SavedTables> {
+  async function save(family: Family, tables: readonly OwnTable[]): Promise<SavedTables> {
     const saved = await Promise.all(
-      tables.map(async (table) => [table, await access.save(table, { family, netns })] as const),
+      tables.map(async (table) => [table, await access(family).save(table)] as const),
     );
     return new Map(saved);
   }
 
-  async function restore(family: IptablesFamily, text: string | undefined): Promise<boolean> {
+  async function restore(family: Family, text: string | undefined): Promise<boolean> {
     if (text === undefined) return false;
     const before = generation();
-    await access.restore(text, { family, netns });
+    await access(family).restore(text);
     const after = generation();
     if (before !== undefined && after !== undefined) seen.made(before, after);
     return true;
@@ -104,10 +95,7 @@ export function createIptablesPodFirewall(options: IptablesPodFirewallOptions = 
     }
   }
 
-  async function ensureFamily(
-    family: IptablesFamily,
-    wanted: readonly PodRules[],
-  ): Promise<readonly string[]> {
+  async function ensureFamily(family: Family, wanted: readonly PodRules[]): Promise<readonly string[]> {
     const chains = emptyChains(family);
     const saved = await save(family, [...new Set(chains.map(({ table }) => table))]);
     const text = wholeChains(podChains(family, holdersFirst(wanted, saved.get('nat'))), saved);

@@ -1,6 +1,6 @@
 // The rules of pods as iptables lines in chains of our own. Pure. Lines are spelt as iptables-save prints them (nft and legacy agree),
 // so that what is wanted and what is there compare as text; comments carry attachmentFileName.
-import type { IptablesTable } from '../../../kernel/iptables.ts';
+import type { IptablesTable } from '../../../kernel/iptables/save-text.ts';
 import type { Family } from '../../../net/address.ts';
 import { Prefix } from '../../../net/prefix.ts';
 import { attachmentFileName } from '../attachment.ts';

@@ -1,6 +1,6 @@
 // Carries the rules of pods where each pod's record says: nftables or iptables. Neither is started before a pod needs it.
 
-import { hasLegacyTables } from '../../../kernel/iptables.ts';
+import { hasLegacyTables } from '../../../kernel/iptables/legacy-tables.ts';
 import { isNotSupported, KernelError } from '../../../kernel/kernel-error.ts';
 import type { Netns } from '../../../kernel/netns.ts';
 import { openNftDriver } from '../../../kernel/nft/driver.ts';

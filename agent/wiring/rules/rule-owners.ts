@@ -1,6 +1,7 @@
 // Whose rules are in the kernel: the attachments that elements of our nftables tables and lines of our iptables chains name. For the
 // doctor; it changes nothing and starts iptables only where its tables are there already.
-import { hasLegacyTables, saveIptables } from '../../../kernel/iptables.ts';
+import { hasLegacyTables } from '../../../kernel/iptables/legacy-tables.ts';
+import { saveIptables } from '../../../kernel/iptables/programs.ts';
 import { isNotSupported } from '../../../kernel/kernel-error.ts';
 import type { Netns } from '../../../kernel/netns.ts';
 import { openNftDriver } from '../../../kernel/nft/driver.ts';
