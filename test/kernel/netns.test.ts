@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { execute } from '../../kernel/exec.ts';
-import { restoreIptables, saveIptables } from '../../kernel/iptables.ts';
+import { restoreIptables, saveIptables } from '../../kernel/iptables/programs.ts';
 import { KernelError } from '../../kernel/kernel-error.ts';
 import { createNetns, isNetns, Netns, removeNetns } from '../../kernel/netns.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
