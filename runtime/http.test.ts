@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { bindTcp } from '../kernel/bind-tcp.ts';
+import { IpAddress } from '../net/address.ts';
 import { type Check, createHttpServer, type HttpServer, type HttpServerOptions } from './http.ts';
 import { createLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -141,6 +143,14 @@ describe('listening', () => {
     const answer = await fetch(`http://${host}:${port}/healthz`);
     expect(await answer.json()).toEqual({ status: 'ok', checks: [] });
     await expect(make().listenTcp({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+
+  test('on a socket that is bound already', async () => {
+    const server = make({ health: () => [] });
+    const bound = bindTcp({ address: IpAddress.parse('127.0.0.1'), port: 0 });
+    const { port } = await server.listenOn(bound);
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    await expect(make().listenOn(-1)).rejects.toThrow();
   });
 
   test('over a unix socket that only its user can reach', async () => {

@@ -48,6 +48,8 @@ export interface HttpServer {
   }): Promise<{ host: string; port: number }>;
   /** A socket of mode 0600 in a directory that is made 0700; see `prepareSocket` for what is refused. */
   listenUnix(path: string): Promise<void>;
+  /** On a TCP socket that is bound already, which it takes over. */
+  listenOn(descriptor: number): Promise<{ host: string; port: number }>;
   /** Stops listening and resolves when the requests under way are answered. */
   close(): Promise<void>;
   /** For tests: asks without a socket. */
@@ -57,7 +59,7 @@ export interface HttpServer {
 // Who has not sent a whole request by then is cut off; all requests here are small.
 const requestTimeout = 30_000;
 
-/** One server, one listener: call `listenTcp` or `listenUnix`, once. */
+/** One server, one listener: call one of the `listen`s, once; again only after it has rejected. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { log, health, ready, metrics, routes, bodyLimit = 2 ** 20 } = options;
   const app = fastify({ bodyLimit, requestTimeout });
@@ -97,6 +99,20 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       await app.ready();
       await prepareSocket(path);
       await listenOnSocket(app.server, path);
+    },
+    async listenOn(descriptor) {
+      await app.ready();
+      await new Promise<void>((resolve, reject) => {
+        app.server.once('error', reject);
+        app.server.listen({ fd: descriptor }, () => {
+          app.server.off('error', reject);
+          resolve();
+        });
+      });
+      const address = app.server.address();
+      if (typeof address !== 'object' || address === null)
+        throw new Error(`Cannot listen on descriptor ${descriptor}: it is no TCP socket`);
+      return { host: address.address, port: address.port };
     },
     close: () => app.close(),
     inject: app.inject.bind(app),

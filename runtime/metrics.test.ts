@@ -39,6 +39,20 @@ netloom_pass_seconds_count{node="n1"} 1
     expect(await metrics.text()).toContain('netloom_leases 2\n');
   });
 
+  test('a counter with collect is brought up to date for each scrape', async () => {
+    const metrics = createMetrics();
+    metrics.counter({ name: 'reads_total', help: 'Reads', collect: (counter) => counter.inc(2) });
+    expect(await metrics.text()).toContain('netloom_reads_total 2\n');
+    expect(await metrics.text()).toContain('netloom_reads_total 4\n');
+  });
+
+  test('a name that others have fixed has their prefix', async () => {
+    const metrics = createMetrics();
+    metrics.gauge({ prefix: 'kubeproxy_', name: 'x', help: 'X' }).set(1);
+    metrics.gauge({ prefix: '', name: 'x', help: 'X' }).set(2);
+    expect((await metrics.text()).match(/^[^#\n].*$/gm)).toEqual(['kubeproxy_x 1', 'x 2']);
+  });
+
   test('registries do not know each other, but one refuses a name twice', () => {
     const metrics = createMetrics();
     const declaration = { name: 'peers', help: 'Peers' };

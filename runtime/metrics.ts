@@ -17,11 +17,15 @@ export interface MetricDeclaration<L extends string> {
   readonly name: string;
   readonly help: string;
   readonly labels?: readonly L[];
+  /** Instead of `metricPrefix`, for names that others have fixed: "kubeproxy_". */
+  readonly prefix?: string;
 }
 
 export interface Metrics {
-  /** Its name ends in `_total`. */
-  counter<L extends string = never>(declaration: MetricDeclaration<L>): Counter<L>;
+  /** Its name ends in `_total`. With `collect`, which adds to it, it is brought up to date for each scrape. */
+  counter<L extends string = never>(
+    declaration: MetricDeclaration<L> & { readonly collect?: (counter: Counter<L>) => void },
+  ): Counter<L>;
   /** With `collect`, which sets it, the gauge is asked anew for each scrape. */
   gauge<L extends string = never>(
     declaration: MetricDeclaration<L> & { readonly collect?: (gauge: Gauge<L>) => void },
@@ -48,17 +52,27 @@ export function createMetrics({ process = false, labels = {} }: MetricsOptions =
   registry.setDefaultLabels(labels);
   if (process) collectDefaultMetrics({ register: registry, prefix: metricPrefix });
 
-  function configuration<L extends string>({ name, help, labels: labelNames = [] }: MetricDeclaration<L>) {
-    return { name: metricPrefix + name, help, labelNames, registers: [registry] };
+  function configuration<L extends string>(declaration: MetricDeclaration<L>) {
+    const { name, help, labels: labelNames = [], prefix = metricPrefix } = declaration;
+    return { name: prefix + name, help, labelNames, registers: [registry] };
   }
 
   return {
-    counter<L extends string>(declaration: MetricDeclaration<L>) {
+    counter<L extends string>({
+      collect,
+      ...declaration
+    }: MetricDeclaration<L> & { readonly collect?: (counter: Counter<L>) => void }) {
       if (!declaration.name.endsWith('_total')) {
         throw new SyntaxError(`Cannot declare counter "${declaration.name}": its name must end in "_total"`);
       }
       const options: CounterConfiguration<L> = configuration(declaration);
-      return new Counter(options);
+      if (collect === undefined) return new Counter(options);
+      return new Counter({
+        ...options,
+        collect() {
+          collect(this);
+        },
+      });
     },
     gauge<L extends string>({
       collect,

@@ -11,15 +11,19 @@ export interface LoadOptions {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** See SettingsSources. */
   readonly otherNames?: readonly string[];
+  /** The file to read in place of the one that `--config` names. */
+  readonly path?: string | undefined;
+  /** Turns a file in somebody else's format into one of ours. Throws SettingsError. */
+  readonly convert?: (file: SettingsFile) => SettingsFile;
 }
 
 /** Throws one SettingsError for a bad file and bad flags alike. */
 export function loadSettings<T extends SettingsTable>(
   command: Command,
   table: T,
-  { environment = process.env, otherNames = [] }: LoadOptions = {},
+  { environment = process.env, otherNames = [], convert = (file) => file, path: instead }: LoadOptions = {},
 ): ResolvedSettings<T> {
-  const path: unknown = command.getOptionValue('config') ?? environment[configVariable];
+  const path: unknown = instead ?? command.getOptionValue('config') ?? environment[configVariable];
   const problems: SettingsProblem[] = [];
   const gather = <R>(read: () => R): R | undefined => {
     try {
@@ -31,7 +35,7 @@ export function loadSettings<T extends SettingsTable>(
     }
   };
   const file: SettingsFile | undefined =
-    typeof path === 'string' && path !== '' ? gather(() => readSettingsFile(path)) : undefined;
+    typeof path === 'string' && path !== '' ? gather(() => convert(readSettingsFile(path))) : undefined;
   const sources = { flags: flagsOf(command, table), environment, otherNames };
   const resolved = gather(() => resolveSettings(table, file === undefined ? sources : { ...sources, file }));
   if (resolved !== undefined && problems.length === 0) return resolved;

@@ -88,7 +88,7 @@ function candidates(
     found.push({ source: variable, where: variable, from: `environment ${variable}`, input: text });
   }
   if (file !== undefined && Object.hasOwn(file.values, name)) {
-    const where = `${file.path}: ${name}`;
+    const where = `${file.path}: ${file.fields?.[name] ?? name}`;
     found.push({ source: file.path, where, from: `file ${file.path}`, input: file.values[name] });
   }
   return found;

@@ -8,6 +8,8 @@ export interface SettingsFile {
   readonly path: string;
   /** By the names that the file uses, unchecked. */
   readonly values: Readonly<Record<string, unknown>>;
+  /** What the file itself calls a setting, where that is another name than ours. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 /** An empty file sets nothing. Throws SettingsError if the file cannot be read or is not one mapping. */

@@ -33,6 +33,7 @@ describe('flags', () => {
     [['--masquerade', '--no-dry-run'], { masquerade: true, dryRun: false }],
     [['--no-masquerade', '--dry-run'], { masquerade: false, dryRun: true }],
     [['--no-masquerade', '--masquerade'], { masquerade: true }],
+    [['--masquerade=false', '--dry-run'], { masquerade: 'false', dryRun: true }],
     [['--excluded', 'a,b', '--excluded', 'c'], { excluded: 'a,b,c' }],
     [['--excluded='], { excluded: '' }],
     [['--log-level', 'a', '--log-level', 'b'], { logLevel: 'b' }],
@@ -55,11 +56,11 @@ Options:
 
 Log:
   --log-level <debug|info>  How much is logged [NETLOOM_LOG_LEVEL, default: info]
-  --dry-run  Change nothing [NETLOOM_DRY_RUN, off: --no-dry-run]
+  --dry-run [boolean]  Change nothing [NETLOOM_DRY_RUN, off: --no-dry-run]
 
 Network:
   --lease-ttl <duration>  Life of a lease [NETLOOM_LEASE_TTL, default: 24h]
-  --masquerade  Hide pods behind the node [NETLOOM_MASQUERADE, off: --no-masquerade, default: on]
+  --masquerade [boolean]  Hide pods behind the node [NETLOOM_MASQUERADE, off: --no-masquerade, default: on]
   --excluded <prefix,...>  Not masqueraded [NETLOOM_EXCLUDED, default: 10.0.0.0/8,192.168.0.0/16]
 
 Store:

@@ -31,8 +31,8 @@ function optionsOf(name: string, setting: Setting): readonly Option[] {
   const help = helpText(name, setting);
   switch (typeFacts(setting.type)?.shape) {
     case 'flag':
-      // Commander tells the two apart only if both are declared; one line of help is enough.
-      return [new Option(flagName(name), help), new Option(negatedFlagName(name)).hideHelp()];
+      // Commander tells the two apart only if both are declared; one line of help is enough. Go's flags are written --name=false.
+      return [new Option(`${flagName(name)} [boolean]`, help), new Option(negatedFlagName(name)).hideHelp()];
     case 'list': {
       const option = new Option(`${flagName(name)} <${placeholderOf(setting)}>`, help);
       return [
