@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import type { LeaseSnapshot } from '../lease-store.ts';
 import { errnoOf } from './errno.ts';
+import { pathOfRawEvent } from './raw-event.ts';
 
 /** From the first event to the read: one rename makes several. */
 const gatherMs = 1;
@@ -34,12 +35,6 @@ function followLink(directory: string): string {
   } catch {
     return directory;
   }
-}
-
-/** Which folder a raw event of chokidar is about: its types leave that open. */
-function watchedPathOf(details: unknown): string | undefined {
-  if (typeof details !== 'object' || details === null || !('watchedPath' in details)) return undefined;
-  return typeof details.watchedPath === 'string' ? details.watchedPath : undefined;
 }
 
 export class DirectoryWatch {
@@ -129,9 +124,7 @@ export class DirectoryWatch {
       this.#scheduleSoon();
     };
     watcher.on('all', (_, path) => notice(path));
-    // inotify's own events come first, and none is lost: chokidar has no word for a file that becomes a folder at once, and
-    // keeps back a second change within 50 ms.
-    watcher.on('raw', (_, name, details) => notice(join(watchedPathOf(details) ?? directory, name ?? '')));
+    watcher.on('raw', (_, name, details) => notice(pathOfRawEvent(name, { details, directory })));
     let failure: string | undefined;
     watcher.on('error', (error) => {
       // What is not there yet, or not any more, is a state and not a failure.
