@@ -34,7 +34,10 @@ export interface ServicePort {
   readonly nodePort: number | undefined;
   readonly externalIps: readonly IpAddress[];
   readonly loadBalancerIps: readonly IpAddress[];
-  /** Of this family, not empty: only these sources may use loadBalancerIps. Undefined: everybody may. */
+  /**
+   * Of this family: only these sources may use loadBalancerIps. Empty: nobody may (the service has ranges, none of them of this family).
+   * Undefined: everybody may.
+   */
   readonly sourceRanges: readonly Prefix[] | undefined;
   /** Session affinity by source address, shared by all addresses of the port; undefined: none. */
   readonly affinitySeconds: number | undefined;
@@ -42,7 +45,7 @@ export interface ServicePort {
   readonly healthCheckNodePort: number | undefined;
 
   readonly internalPolicy: TrafficPolicy;
-  /** `Local` only where the service can be reached from outside. */
+  /** `Local` only where the port can be reached from outside, in this family. */
   readonly externalPolicy: TrafficPolicy;
   /**
    * Usable endpoints of the whole cluster and of this node, each sorted by "ip:port" as text, without doubles. A list that no policy
