@@ -21,3 +21,18 @@ export function numberBetween(least: number, most: number): (text: string) => nu
     throw new RangeError(`Want a whole number from ${least} to ${most}.`);
   };
 }
+
+/** Gathers an option that may be repeated. */
+export function collected(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
+/** Gathers "name=value" options that may be repeated, as a mapping. */
+export function keyValue(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [, name, value] = /^([^=]+)=(.*)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError('Want name=value.');
+  return { ...before, [name]: value };
+}

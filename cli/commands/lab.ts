@@ -1,9 +1,10 @@
 // `netloom lab`: the command line of the lab. What the words do is in cli/lab/.
 
 import { Command, Option } from 'commander';
+import { proxyModes } from '../../proxy/proxy-mode.ts';
 import type { CommandContext } from '../context.ts';
 import { labBackends, labName, mostNodes, mostPodsPerNode } from '../lab/lab-plan.ts';
-import { numberBetween, parsed } from '../option-parsers.ts';
+import { collected, keyValue, numberBetween, parsed } from '../option-parsers.ts';
 import type { LabAction } from './lab-action.ts';
 
 /** An action is loaded when it runs: `--help` needs none, and `exec` not what `up` needs. */
@@ -37,9 +38,14 @@ Nothing outside of its namespaces (/run/netns/netloom-NAME-…) and its director
         .choices(labBackends)
         .default('vxlan'),
     )
+    .addOption(
+      new Option('--proxy-mode <mode>', 'What carries the rules of services')
+        .choices(proxyModes)
+        .default('nftables'),
+    )
     .option(
       '--agent-flag <flag>',
-      'One more flag for every agent; may be repeated',
+      'One more flag of "netloom node" for every node; may be repeated',
       (flag, flags: string[] = []) => [...flags, flag],
     )
     .option('--replace', 'Remove a lab of that name first')
@@ -82,9 +88,14 @@ Nothing outside of its namespaces (/run/netns/netloom-NAME-…) and its director
     .description('Makes a pod and wires it with the plugin')
     .argument('<pod>', 'Its name')
     .option('--node <node>', 'Where; the node with the fewest pods unless given')
+    .option(
+      '--label <name=value>',
+      'What services select it by, beside app=echo and pod=NAME; may be repeated',
+      keyValue,
+    )
     .addOption(nameOption())
     .option('--json', 'Print the pod as JSON')
-    .addHelpText('after', examples('lab pod add web --node n2'))
+    .addHelpText('after', examples('lab pod add web --node n2', 'lab pod add web --label app=web'))
     .action(run(context, async () => (await import('./lab/pod.ts')).podAdd));
   pod
     .command('rm')
@@ -94,7 +105,102 @@ Nothing outside of its namespaces (/run/netns/netloom-NAME-…) and its director
     .option('--json', 'Print what was removed as JSON')
     .addHelpText('after', examples('lab pod rm web'))
     .action(run(context, async () => (await import('./lab/pod.ts')).podRemove));
+  pod
+    .command('label')
+    .description('Changes what services select a pod by')
+    .argument('<pod>', 'Its name')
+    .argument('<label...>', 'name=value sets, name- takes away')
+    .addOption(nameOption())
+    .option('--json', 'Print the pod as JSON')
+    .addHelpText('after', examples('lab pod label pod-1a app=web', 'lab pod label pod-1a app-'))
+    .action(run(context, async () => (await import('./lab/pod.ts')).podLabel));
+  addServiceCommands(lab, { context, nameOption });
   return lab;
+}
+
+function addServiceCommands(
+  lab: Command,
+  { context, nameOption }: { readonly context: CommandContext; readonly nameOption: () => Option },
+): void {
+  const service = lab
+    .command('service')
+    .description(
+      'Adds and removes services of a running lab; its pods with the right labels are their endpoints',
+    )
+    .helpCommand(false);
+  const policies = ['Cluster', 'Local'];
+  const namespace = (): Option => new Option('--namespace <namespace>', 'Its namespace').default('default');
+  service
+    .command('add')
+    .description('Makes a service of the lab’s pods')
+    .argument('<service>', 'Its name')
+    .requiredOption(
+      '--port <port[:target]>',
+      'Port, and the pods’ if it is another than 8080; may be repeated',
+      collected,
+    )
+    .option(
+      '--selector <name=value>',
+      'Which pods; app=echo, all of them, unless given; may be repeated',
+      keyValue,
+    )
+    .addOption(
+      new Option('--type <type>', 'Who reaches it')
+        .choices(['ClusterIP', 'NodePort', 'LoadBalancer'])
+        .default('ClusterIP'),
+    )
+    .addOption(new Option('--protocol <protocol>', 'Of all its ports').choices(['tcp', 'udp']).default('tcp'))
+    .option(
+      '--affinity <seconds>',
+      'A client stays with its endpoint for so long',
+      parsed(numberBetween(1, 86_400)),
+    )
+    .addOption(
+      new Option('--external-policy <policy>', 'For traffic from outside')
+        .choices(policies)
+        .default('Cluster'),
+    )
+    .addOption(
+      new Option('--internal-policy <policy>', 'For traffic of pods and nodes')
+        .choices(policies)
+        .default('Cluster'),
+    )
+    .option('--source-range <network>', 'Who may use the load balancer; may be repeated', collected)
+    .addOption(namespace())
+    .addOption(nameOption())
+    .option('--json', 'Print the service as JSON')
+    .addHelpText(
+      'after',
+      examples(
+        'lab service add web --port 80',
+        'lab service add web --port 80 --type NodePort --external-policy Local',
+      ),
+    )
+    .action(run(context, async () => (await import('./lab/service.ts')).serviceAdd));
+  service
+    .command('apply')
+    .description('Takes Kubernetes manifests of services; what they lack of addresses is filled in')
+    .argument('[file]', 'YAML or JSON; - for standard input', '-')
+    .addOption(nameOption())
+    .option('--json', 'Print the services as JSON')
+    .addHelpText('after', examples('lab service apply web.yaml'))
+    .action(run(context, async () => (await import('./lab/service.ts')).serviceApply));
+  service
+    .command('rm')
+    .description('Removes a service')
+    .argument('<service>', 'Its name')
+    .addOption(namespace())
+    .addOption(nameOption())
+    .option('--json', 'Print what was removed as JSON')
+    .addHelpText('after', examples('lab service rm web'))
+    .action(run(context, async () => (await import('./lab/service.ts')).serviceRemove));
+  service
+    .command('list')
+    .description('The services of the lab with their addresses')
+    .addOption(nameOption())
+    .option('--json', 'Print them as JSON')
+    .addHelpText('after', examples('lab service list'))
+    .action(run(context, async () => (await import('./lab/service.ts')).serviceList));
 }
 
 function examples(...lines: readonly string[]): string {

@@ -1,6 +1,6 @@
 // One check's result as a line for people.
 import type { Style } from '../terminal.ts';
-import type { CheckResult } from './check.ts';
+import type { CheckResult } from './check-result.ts';
 
 const nameWidth = 52;
 const timeWidth = 5;

@@ -81,6 +81,6 @@ test('what a lab cannot show is left out, and a lab without a wired pod shows no
     'pod to outside, source masqueraded',
     'outside cannot reach a pod unasked',
   ]);
-  const unwired = state.pods.map(({ name, node, netns }) => ({ name, node, netns }));
+  const unwired = state.pods.map(({ address: _, ...pod }) => pod);
   expect(() => planChecks({ ...state, pods: unwired })).toThrow('Cannot check lab "default": it has no pods');
 });

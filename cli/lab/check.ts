@@ -4,23 +4,13 @@ import { Netns } from '../../kernel/netns.ts';
 import { Poller } from '../../kernel/poller.ts';
 import { openRouteDriver } from '../../kernel/route/driver.ts';
 import { type PlannedCheck, type Probe, planChecks } from './check-plan.ts';
+import type { CheckReport, CheckResult } from './check-result.ts';
 import { netnsPath } from './lab-plan.ts';
-import type { LabState } from './lab-state.ts';
+import { withLabLock } from './lab-record.ts';
+import { type LabState, requireLab } from './lab-state.ts';
 import { type ProbeSurroundings, runProbe } from './run-probe.ts';
+import { proveServices } from './services/prove-services.ts';
 import { suspectHop } from './suspect-hop.ts';
-
-/** The shape of `lab check --json` (docs/architecture.md). */
-export interface CheckReport {
-  readonly checks: readonly CheckResult[];
-}
-
-export interface CheckResult {
-  readonly name: string;
-  readonly ok: boolean;
-  /** Milliseconds from its first probe to its last. */
-  readonly ms: number;
-  readonly detail: string;
-}
 
 export interface CheckOptions {
   /** Called with each result as soon as it and those before it are there. */
@@ -58,10 +48,23 @@ export async function checkLab(state: LabState, options: CheckOptions): Promise<
       const result = await Promise.race([check, finished.then(() => check)]);
       options.onResult?.(result);
     }
-    return { checks: await finished };
+    const checks = await finished;
+    return { checks: [...checks, ...(await checkServices(state, { ...options, netnsOf: handles.netnsOf }))] };
   } finally {
     await poller.close();
   }
+}
+
+/** Nobody else changes the lab meanwhile. The state is read again: a pod may have come while this waited. */
+function checkServices(
+  { name }: LabState,
+  options: CheckOptions & { readonly netnsOf: (name: string) => Netns },
+): Promise<readonly CheckResult[]> {
+  const { signal, netnsOf, onResult = () => undefined } = options;
+  return withLabLock(name, {
+    signal,
+    action: () => proveServices(requireLab(name), { netnsOf, onResult, signal }),
+  });
 }
 
 export function allPassed(report: CheckReport): boolean {

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Netns } from '../../kernel/netns.ts';
 import { type ProcessIdentity, startDaemon } from '../../kernel/process.ts';
-import { labDirectory, netnsPath } from './lab-plan.ts';
+import { labDirectory, netnsPath, serviceDirectory } from './lab-plan.ts';
 import type { LabNode, LabState } from './lab-state.ts';
 
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
@@ -24,6 +24,7 @@ const smallNode = [process.execPath, '--max-semi-space-size=1'] as const;
 export interface NodePaths {
   readonly run: string;
   readonly socket: string;
+  readonly proxySocket: string;
   readonly state: string;
   readonly cniConf: string;
   readonly ipam: string;
@@ -37,6 +38,7 @@ export function nodePaths(node: Pick<LabNode, 'directory'>): NodePaths {
   return {
     run: `${directory}/run`,
     socket: `${directory}/run/netloom.sock`,
+    proxySocket: `${directory}/run/proxy.sock`,
     state: `${directory}/state`,
     cniConf: `${directory}/cni`,
     ipam: `${directory}/ipam`,
@@ -50,6 +52,16 @@ function nodeSettings(state: LabState, node: LabNode): Readonly<Record<string, s
   const paths = nodePaths(node);
   return {
     'node-name': node.name,
+    'service-directory': serviceDirectory(state.name),
+    'cluster-cidr': state.podNetwork,
+    'service-cidr': state.serviceNetwork,
+    'proxy-mode': state.proxyMode,
+    // A pod that is removed answers for a quarter of a second more: by then rules must be changed, in iptables mode too.
+    'min-sync-period': '10ms',
+    // Of the whole machine, not of a namespace: a lab leaves them alone.
+    'conntrack-max-per-core': '0',
+    'conntrack-min': '0',
+    'oom-score-adj': '0',
     'store-directory': `${labDirectory(state.name)}/store`,
     'run-directory': paths.run,
     'state-directory': paths.state,
@@ -60,7 +72,7 @@ function nodeSettings(state: LabState, node: LabNode): Readonly<Record<string, s
   };
 }
 
-/** The node's settings and the lab's own for all agents, as flags of `netloom agent`. */
+/** The node's settings and the lab's own for all nodes, as flags of `netloom node`. */
 export function agentFlags(state: LabState, node: LabNode): readonly string[] {
   const own = Object.entries(nodeSettings(state, node)).map(([name, value]) => `--${name}=${value}`);
   return [...own, ...state.agentFlags];
@@ -82,7 +94,7 @@ export async function startAgent(state: LabState, node: LabNode): Promise<Proces
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
   using netns = Netns.open(netnsPath(node.netns));
-  return await startDaemon([...smallNode, `${packageRoot}cli/main.ts`, 'agent', ...agentFlags(state, node)], {
+  return await startDaemon([...smallNode, `${packageRoot}cli/main.ts`, 'node', ...agentFlags(state, node)], {
     logFile: paths.log,
     netns,
   });
@@ -99,11 +111,14 @@ export function responderLog(lab: string): string {
 /** Its own namespace is the fabric: a process that lives in none of a lab's could not be found by the lab's name. */
 export async function startResponderProcess(state: LabState): Promise<ProcessIdentity> {
   using netns = Netns.open(netnsPath(state.fabric.netns));
-  return await startDaemon([...smallNode, `${packageRoot}cli/lab/main.ts`, responderSocket(state.name)], {
-    logFile: responderLog(state.name),
-    netns,
-    env: environment,
-  });
+  return await startDaemon(
+    [...smallNode, `${packageRoot}cli/lab/main.ts`, responderSocket(state.name), state.name],
+    {
+      logFile: responderLog(state.name),
+      netns,
+      env: environment,
+    },
+  );
 }
 
 /** The last lines of a log file, or why there are none. */

@@ -35,5 +35,6 @@ test('outside has the gateway’s and the internet’s address, and no route to 
     'ip link set eth0 up',
     'ip address add 192.0.2.1/24 dev eth0',
     'ip address add 198.51.100.10/32 dev lo',
+    'ip route replace 203.0.113.0/24 via 192.0.2.11 dev eth0 proto static',
   ]);
 });

@@ -66,12 +66,25 @@ export function nodeSteps(plan: LabPlan, address: Prefix): readonly RouteStep[] 
   ];
 }
 
-/** Outside has no route to the pods: whatever comes from them must come from a node's address. */
+/** Outside has no route to the pods: whatever comes from them must come from a node's address. It plays the load balancer, too. */
 export function outsideSteps(plan: LabPlan): readonly RouteStep[] {
   return [
     loopbackUp,
     linkUp(uplink, 'veth'),
     { kind: 'address-add', address: { link: uplink, prefix: plan.outside.gateway } },
     { kind: 'address-add', address: { link: 'lo', prefix: Prefix.host(plan.outside.internet) } },
+    ...plan.nodes.slice(0, 1).map(
+      ({ address }): RouteStep => ({
+        kind: 'route-set',
+        route: {
+          destination: plan.loadBalancerNetwork,
+          table: mainTable,
+          priority: 0,
+          protocol: staticProtocol,
+          type: 'unicast',
+          hops: [{ gateway: address.address, link: uplink }],
+        },
+      }),
+    ),
   ];
 }

@@ -9,10 +9,13 @@ test('names, addresses and directories of a lab', () => {
   expect(JSON.parse(JSON.stringify(plan))).toEqual({
     name: 'default',
     backend: 'vxlan',
+    proxyMode: 'nftables',
     agentFlags: [],
     directory: '/run/netloom-lab/default',
     storeDirectory: '/run/netloom-lab/default/store',
     podNetwork: '10.244.0.0/16',
+    serviceNetwork: '10.96.0.0/16',
+    loadBalancerNetwork: '203.0.113.0/24',
     fabric: { netns: 'netloom-default-fabric' },
     outside: { netns: 'netloom-default-outside', gateway: '192.0.2.1/24', internet: '198.51.100.10' },
     nodes: [
@@ -30,10 +33,10 @@ test('names, addresses and directories of a lab', () => {
       },
     ],
     pods: [
-      { name: 'pod-1a', node: 'n1', netns: 'netloom-default-pod-1a' },
-      { name: 'pod-1b', node: 'n1', netns: 'netloom-default-pod-1b' },
-      { name: 'pod-2a', node: 'n2', netns: 'netloom-default-pod-2a' },
-      { name: 'pod-2b', node: 'n2', netns: 'netloom-default-pod-2b' },
+      { name: 'pod-1a', node: 'n1', netns: 'netloom-default-pod-1a', labels: { app: 'echo', pod: 'pod-1a' } },
+      { name: 'pod-1b', node: 'n1', netns: 'netloom-default-pod-1b', labels: { app: 'echo', pod: 'pod-1b' } },
+      { name: 'pod-2a', node: 'n2', netns: 'netloom-default-pod-2a', labels: { app: 'echo', pod: 'pod-2a' } },
+      { name: 'pod-2b', node: 'n2', netns: 'netloom-default-pod-2b', labels: { app: 'echo', pod: 'pod-2b' } },
     ],
   });
 });

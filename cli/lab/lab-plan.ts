@@ -1,6 +1,7 @@
 // What a lab consists of, computed from its options: names, addresses, directories. Pure; nothing is made here.
 import { IpAddress } from '../../net/address.ts';
 import { Prefix } from '../../net/prefix.ts';
+import type { ProxyModeName } from '../../proxy/proxy-mode.ts';
 
 export const labBackends = ['vxlan', 'host-gw'] as const;
 export type LabBackend = (typeof labBackends)[number];
@@ -12,6 +13,9 @@ export const mostPodsPerNode = 20;
 const underlay = Prefix.parse('192.0.2.0/24');
 const internetAddress = IpAddress.parse('198.51.100.10');
 const podNetwork = Prefix.parse('10.244.0.0/16');
+const serviceNetwork = Prefix.parse('10.96.0.0/16');
+/** Of load balancers: outside sends what is for it to the first node. */
+const loadBalancerNetwork = Prefix.parse('203.0.113.0/24');
 /** Nodes count from here: n1 is 192.0.2.11. */
 const nodeBase = 10;
 
@@ -32,16 +36,21 @@ export interface PodPlan {
   readonly name: string;
   readonly node: string;
   readonly netns: string;
+  /** What services select by. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface LabPlan {
   readonly name: string;
   readonly backend: LabBackend;
+  readonly proxyMode: ProxyModeName;
   readonly agentFlags: readonly string[];
   readonly directory: string;
   /** The lease directory that all agents share, as they would share etcd. */
   readonly storeDirectory: string;
   readonly podNetwork: Prefix;
+  readonly serviceNetwork: Prefix;
+  readonly loadBalancerNetwork: Prefix;
   readonly fabric: { readonly netns: string };
   readonly outside: {
     readonly netns: string;
@@ -59,7 +68,8 @@ export interface LabOptions {
   readonly nodes: number;
   readonly podsPerNode: number;
   readonly backend: LabBackend;
-  /** More flags of `netloom agent`, for every node: "--masquerade=iptables". */
+  readonly proxyMode?: ProxyModeName;
+  /** More flags of `netloom node`, for every node: "--masquerade=iptables". */
   readonly agentFlags?: readonly string[];
 }
 
@@ -72,10 +82,13 @@ export function planLab(options: LabOptions): LabPlan {
   return {
     name,
     backend: options.backend,
+    proxyMode: options.proxyMode ?? 'nftables',
     agentFlags: options.agentFlags ?? [],
     directory: labDirectory(name),
     storeDirectory: `${labDirectory(name)}/store`,
     podNetwork,
+    serviceNetwork,
+    loadBalancerNetwork,
     fabric: { netns: labNetns(name, 'fabric') },
     outside: {
       netns: labNetns(name, 'outside'),
@@ -106,8 +119,18 @@ function planNode(lab: string, number: number): NodePlan {
   };
 }
 
-export function planPod(lab: string, pod: { readonly name: string; readonly node: string }): PodPlan {
-  return { name: podName(pod.name), node: pod.node, netns: labNetns(lab, pod.name) };
+export function planPod(
+  lab: string,
+  pod: {
+    readonly name: string;
+    readonly node: string;
+    readonly labels?: Readonly<Record<string, string>> | undefined;
+  },
+): PodPlan {
+  const name = podName(pod.name);
+  // As a pod of a deployment would have them: one label for all, one for itself.
+  const labels = { app: 'echo', pod: name, ...pod.labels };
+  return { name, node: pod.node, netns: labNetns(lab, name), labels };
 }
 
 /** A lab's name has no "-": so the names of its namespaces start with what no other lab's do. */
@@ -149,6 +172,11 @@ export function labNetnsPrefix(lab: string): string {
 
 function labNetns(lab: string, member: string): string {
   return `${labNetnsPrefix(lab)}${member}`;
+}
+
+/** Manifests of services, shared by all nodes as they would share an API server. */
+export function serviceDirectory(lab: string): string {
+  return `${labDirectory(lab)}/services`;
 }
 
 export function netnsPath(netns: string): string {

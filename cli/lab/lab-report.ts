@@ -1,6 +1,7 @@
 // What a lab looks like now: its state file, and what its agents answer. For the map and for `lab status --json`.
 import { isRunning, residentMemory } from '../../kernel/process.ts';
 import { agentStatus, programmedPeers } from './agent-status.ts';
+import { proxyOf } from './await-proxy.ts';
 import { nodePaths } from './daemons.ts';
 import type { LabNode, LabState } from './lab-state.ts';
 
@@ -13,6 +14,11 @@ export interface AgentReport {
   readonly memory: number | null;
 }
 
+export interface ProxyReport {
+  readonly state: 'ready' | 'not-ready' | 'silent' | 'stopped';
+  readonly services: number;
+}
+
 export interface NodeReport {
   readonly name: string;
   readonly netns: string;
@@ -20,6 +26,7 @@ export interface NodeReport {
   /** Its pod subnet. */
   readonly lease: string | null;
   readonly agent: AgentReport;
+  readonly proxy: ProxyReport;
   readonly pods: readonly {
     readonly name: string;
     readonly netns: string;
@@ -30,6 +37,7 @@ export interface NodeReport {
 export interface LabReport {
   readonly name: string;
   readonly backend: string;
+  readonly proxyMode: string;
   readonly phase: LabState['phase'];
   readonly created: string;
   readonly podNetwork: string;
@@ -38,14 +46,17 @@ export interface LabReport {
 }
 
 export async function reportLab(state: LabState, signal: AbortSignal): Promise<LabReport> {
-  const { name, backend, phase, created, podNetwork, outside } = state;
+  const { name, backend, proxyMode, phase, created, podNetwork, outside } = state;
   const nodes = await Promise.all(state.nodes.map((node) => reportNode(state, { node, signal })));
-  return { name, backend, phase, created, podNetwork, outside, nodes };
+  return { name, backend, proxyMode, phase, created, podNetwork, outside, nodes };
 }
 
-/** True when the lab is complete and all its agents are ready. */
+/** True when the lab is complete and all its agents and proxies are ready. */
 export function isHealthy(report: LabReport): boolean {
-  return report.phase === 'running' && report.nodes.every(({ agent }) => agent.state === 'ready');
+  return (
+    report.phase === 'running' &&
+    report.nodes.every(({ agent, proxy }) => agent.state === 'ready' && proxy.state === 'ready')
+  );
 }
 
 async function reportNode(
@@ -56,6 +67,9 @@ async function reportNode(
   const running = process !== undefined && isRunning(process);
   const status = running
     ? await agentStatus(nodePaths(node).socket, signal).catch(() => undefined)
+    : undefined;
+  const proxy = running
+    ? await proxyOf(nodePaths(node).proxySocket, signal).catch(() => undefined)
     : undefined;
   const pods = state.pods
     .filter((pod) => pod.node === node.name)
@@ -70,6 +84,10 @@ async function reportNode(
       pid: running ? process.pid : null,
       peers: status === undefined ? 0 : programmedPeers(status),
       memory: running ? (residentMemory(process.pid) ?? null) : null,
+    },
+    proxy: {
+      state: !running ? 'stopped' : proxy === undefined ? 'silent' : proxy.ready ? 'ready' : 'not-ready',
+      services: proxy?.families.reduce((sum, { services }) => sum + services, 0) ?? 0,
     },
     pods,
   };

@@ -20,8 +20,19 @@ test.each([
 
 test('pods and processes are replaced by their name, never doubled', () => {
   const state = sampleState();
-  const moved = { name: 'pod-1a', node: 'n2', netns: 'netloom-default-pod-1a', address: '10.244.2.9' };
-  const changed = withPod(withPod(state, moved), { name: 'web', node: 'n1', netns: 'netloom-default-web' });
+  const moved = {
+    name: 'pod-1a',
+    node: 'n2',
+    netns: 'netloom-default-pod-1a',
+    address: '10.244.2.9',
+    labels: {},
+  };
+  const changed = withPod(withPod(state, moved), {
+    name: 'web',
+    node: 'n1',
+    netns: 'netloom-default-web',
+    labels: {},
+  });
   expect(changed.pods.map(({ name, node }) => `${name} ${node}`)).toEqual([
     'pod-1a n2',
     'pod-1b n1',

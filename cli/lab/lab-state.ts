@@ -2,6 +2,7 @@
 // whoever comes after a crash knows; what is left on the machine is found by name (sweep.ts), never through this file alone.
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { proxyModes } from '../../proxy/proxy-mode.ts';
 import { isLabName, labBackends, labDirectory, labRoot } from './lab-plan.ts';
 
 const processShape = z.object({
@@ -17,6 +18,9 @@ const podShape = z.object({
   netns: z.string(),
   /** Absent until the plugin has wired it. */
   address: z.string().optional(),
+  labels: z.record(z.string(), z.string()),
+  /** On its way out: still answers, takes nothing new. */
+  terminating: z.boolean().optional(),
   mtu: z.number().int().optional(),
 });
 
@@ -24,18 +28,21 @@ const stateShape = z.object({
   version: z.literal(1),
   name: z.string(),
   backend: z.enum(labBackends),
+  proxyMode: z.enum(proxyModes),
   /** ISO 8601. */
   created: z.string(),
   /** `starting` for good: whoever made it was killed. */
   phase: z.enum(['starting', 'running']),
   podNetwork: z.string(),
+  serviceNetwork: z.string(),
+  loadBalancerNetwork: z.string(),
   outside: z.object({ netns: z.string(), gateway: z.string(), internet: z.string() }),
   fabric: z.object({ netns: z.string() }),
   nodes: z.array(
     z.object({ name: z.string(), netns: z.string(), address: z.string(), directory: z.string() }),
   ),
   pods: z.array(podShape),
-  /** What every agent is told beside its node's own flags. */
+  /** What every node is told beside its node's own flags. */
   agentFlags: z.array(z.string()),
   processes: z.array(processShape),
 });

@@ -1,10 +1,11 @@
-// Entry of a lab's responder process: `node cli/lab/main.ts SOCKET`. The lab starts it; nobody types this.
+// Entry of a lab's responder process: `node cli/lab/main.ts SOCKET LAB`. The lab starts it; nobody types this.
 import { keepCompiled } from '../keep-compiled.ts';
 import { startResponder } from './responder.ts';
 
-const [socket] = process.argv.slice(2);
-if (socket === undefined) throw new SyntaxError('Cannot start the responder without the path of its socket');
-const responder = await startResponder(socket);
+const [socket, lab] = process.argv.slice(2);
+if (socket === undefined || lab === undefined)
+  throw new SyntaxError('Cannot start the responder without the path of its socket and the name of its lab');
+const responder = await startResponder(socket, lab);
 keepCompiled();
 const stop = (): void => {
   void responder.close().then(() => process.exit(0));

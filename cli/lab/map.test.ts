@@ -4,19 +4,20 @@ import { sampleReport } from './sample-lab.ts';
 
 test('a lab of two nodes', () => {
   expect(`\n${drawLab(sampleReport()).join('\n')}\n`).toBe(`
-lab default · vxlan · pods 10.244.0.0/16
+lab default · vxlan · nftables · pods 10.244.0.0/16
 
   outside 198.51.100.10
      │ 192.0.2.1
-═════╧═════════╤═══════════════════════════╤══════════════ underlay
-  ┌────────────┴───────────┐  ┌────────────┴───────────┐
-  │ n1       192.0.2.11    │  │ n2       192.0.2.12    │
-  │ lease    10.244.1.0/24 │  │ lease    10.244.2.0/24 │
-  │ agent    ready, 1 peer │  │ agent    ready, 1 peer │
-  ├────────────────────────┤  ├────────────────────────┤
-  │ pod-1a   10.244.1.2    │  │ pod-2a   10.244.2.2    │
-  │ pod-1b   10.244.1.3    │  └────────────────────────┘
-  └────────────────────────┘
+═════╧═══════════╤═══════════════════════════════╤════════════════ underlay
+  ┌──────────────┴─────────────┐  ┌──────────────┴─────────────┐
+  │ n1       192.0.2.11        │  │ n2       192.0.2.12        │
+  │ lease    10.244.1.0/24     │  │ lease    10.244.2.0/24     │
+  │ agent    ready, 1 peer     │  │ agent    ready, 1 peer     │
+  │ proxy    ready, 2 services │  │ proxy    ready, 2 services │
+  ├────────────────────────────┤  ├────────────────────────────┤
+  │ pod-1a   10.244.1.2        │  │ pod-2a   10.244.2.2        │
+  │ pod-1b   10.244.1.3        │  └────────────────────────────┘
+  └────────────────────────────┘
 `);
 });
 
@@ -25,12 +26,28 @@ test('what is wrong is said, and nodes that do not fit go below', () => {
   const [n1, n2] = report.nodes;
   if (n1 === undefined || n2 === undefined) throw new Error('the sample has two nodes');
   const nodes = [
-    { ...n1, lease: null, pods: [], agent: { state: 'stopped', pid: null, peers: 0, memory: null } },
-    { ...n2, agent: { ...n2.agent, state: 'silent' }, pods: [{ name: 'web', netns: 'x', address: null }] },
-    { ...n1, name: 'n3', agent: { ...n1.agent, state: 'not-ready', peers: 0 } },
+    {
+      ...n1,
+      lease: null,
+      pods: [],
+      agent: { state: 'stopped', pid: null, peers: 0, memory: null },
+      proxy: { state: 'stopped', services: 0 },
+    },
+    {
+      ...n2,
+      agent: { ...n2.agent, state: 'silent' },
+      proxy: { state: 'silent', services: 0 },
+      pods: [{ name: 'web', netns: 'x', address: null }],
+    },
+    {
+      ...n1,
+      name: 'n3',
+      agent: { ...n1.agent, state: 'not-ready', peers: 0 },
+      proxy: { state: 'not-ready', services: 0 },
+    },
   ] as const;
   expect(`\n${drawLab({ ...report, nodes }, 70).join('\n')}\n`).toBe(`
-lab default · vxlan · pods 10.244.0.0/16
+lab default · vxlan · nftables · pods 10.244.0.0/16
 
   outside 198.51.100.10
      │ 192.0.2.1
@@ -39,6 +56,7 @@ lab default · vxlan · pods 10.244.0.0/16
   │ n1       192.0.2.11  │  │ n2       192.0.2.12      │
   │ lease    none        │  │ lease    10.244.2.0/24   │
   │ agent    not running │  │ agent    does not answer │
+  │ proxy    not running │  │ proxy    does not answer │
   ├──────────────────────┤  ├──────────────────────────┤
   │ no pods              │  │ web      not wired       │
   └──────────────────────┘  └──────────────────────────┘
@@ -48,6 +66,7 @@ lab default · vxlan · pods 10.244.0.0/16
   │ n3       192.0.2.11         │
   │ lease    10.244.1.0/24      │
   │ agent    not ready, 0 peers │
+  │ proxy    not ready          │
   ├─────────────────────────────┤
   │ pod-1a   10.244.1.2         │
   │ pod-1b   10.244.1.3         │

@@ -8,7 +8,7 @@ const busName = ' underlay';
 /** Boxes that do not fit within `width` columns go on a further row. */
 export function drawLab(lab: LabReport, width = usualWidth): readonly string[] {
   const boxes = lab.nodes.map(nodeBox);
-  const title = `lab ${lab.name} · ${lab.backend} · pods ${lab.podNetwork}${lab.phase === 'starting' ? ' · not complete' : ''}`;
+  const title = `lab ${lab.name} · ${lab.backend} · ${lab.proxyMode} · pods ${lab.podNetwork}${lab.phase === 'starting' ? ' · not complete' : ''}`;
   const rows = intoRows(boxes, width - gap - busName.length);
   return [
     title,
@@ -26,6 +26,7 @@ function nodeBox(node: LabReport['nodes'][number]): readonly string[] {
     columns(node.name, node.address),
     columns('lease', node.lease ?? 'none'),
     columns('agent', agentWords(node.agent)),
+    columns('proxy', proxyWords(node.proxy)),
   ];
   const pods =
     node.pods.length === 0
@@ -35,6 +36,21 @@ function nodeBox(node: LabReport['nodes'][number]): readonly string[] {
   const framed = (line: string): string => `│ ${line.padEnd(inner)} │`;
   const rule = '─'.repeat(inner + 2);
   return [`┌${rule}┐`, ...head.map(framed), `├${rule}┤`, ...pods.map(framed), `└${rule}┘`];
+}
+
+function proxyWords({ state, services }: LabReport['nodes'][number]['proxy']): string {
+  switch (state) {
+    case 'ready':
+      return `ready, ${services} ${services === 1 ? 'service' : 'services'}`;
+    case 'not-ready':
+      return 'not ready';
+    case 'silent':
+      return 'does not answer';
+    case 'stopped':
+      return 'not running';
+    default:
+      return state satisfies never;
+  }
 }
 
 function agentWords(agent: LabReport['nodes'][number]['agent']): string {

@@ -1,4 +1,5 @@
 // Adds pods to a running lab and takes them away: the namespace, the plugin's ADD and DEL, the endpoint that answers in it.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { removeNetns } from '../../kernel/netns.ts';
 import { Prefix } from '../../net/prefix.ts';
 import { readConfigList } from '../libcni/config-list.ts';
@@ -11,7 +12,7 @@ import { netnsPath, type PodPlan } from './lab-plan.ts';
 import { type LabRecord, withoutPod, withPod } from './lab-record.ts';
 import type { LabPod, LabState } from './lab-state.ts';
 import { pluginDirectory } from './plugin-directory.ts';
-import { closeEndpointOf, openEndpointOf } from './responder-client.ts';
+import { closeEndpointOf, openEndpointOf, syncEndpoints } from './responder-client.ts';
 
 /** Throws Error when the plugin refuses; what was made so far is removed again. */
 export async function addPod(
@@ -19,13 +20,14 @@ export async function addPod(
   options: { readonly pod: PodPlan; readonly signal: AbortSignal },
 ): Promise<LabPod> {
   const { pod, signal } = options;
-  lab.update((state) => withPod(state, { name: pod.name, node: pod.node, netns: pod.netns }));
+  lab.update((state) => withPod(state, { ...pod }));
   makeNetns(pod.netns);
   try {
     const address = await wire(lab.state, { pod, signal });
     await openEndpointOf(lab.state.name, pod);
-    const wired: LabPod = { name: pod.name, node: pod.node, netns: pod.netns, address };
+    const wired: LabPod = { ...pod, address };
     lab.update((state) => withPod(state, wired));
+    await syncEndpoints(lab.state.name);
     return wired;
   } catch (error) {
     // The runtime's duty after a failed ADD; its own failure would hide the first one.
@@ -34,14 +36,24 @@ export async function addPod(
   }
 }
 
+/** Milliseconds that a pod still answers after it was said that it ends, so that services stop to send to it. */
+const gracePeriod = 250;
+
 /** DEL, then the namespace. Throws Error when the plugin refuses; the namespace goes all the same. */
 export async function removePod(lab: LabRecord, pod: Pick<LabPod, 'name' | 'node' | 'netns'>): Promise<void> {
+  const known = lab.state.pods.find(({ name }) => name === pod.name);
+  if (known?.address !== undefined) {
+    lab.update((state) => withPod(state, { ...known, terminating: true }));
+    await syncEndpoints(lab.state.name);
+    await sleep(gracePeriod);
+  }
   await closeEndpointOf(lab.state.name, pod.name);
   try {
     await runtimeOf(lab.state, pod).del(podCall(lab.state, pod));
   } finally {
     removeNetns(netnsPath(pod.netns));
     lab.update((state) => withoutPod(state, pod.name));
+    await syncEndpoints(lab.state.name).catch(() => undefined);
   }
 }
 

@@ -2,10 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { unixRequest } from '../../runtime/unix-request.ts';
 import { responderSocket } from './daemons.ts';
+import { endpointPort } from './endpoint-port.ts';
 import { netnsPath } from './lab-plan.ts';
-
-/** TCP and UDP; above 1023, so that whoever looks with curl or nc sees a plain port. */
-export const endpointPort = 8080;
 
 /** Answers for the pod, the node or "outside" from now on. Throws Error when its port is taken there. */
 export async function openEndpointOf(
@@ -23,6 +21,11 @@ export async function openEndpointOf(
 /** Nothing there is success. */
 export async function closeEndpointOf(lab: string, name: string): Promise<void> {
   await unixRequest({ socketPath: responderSocket(lab), method: 'DELETE', path: `/endpoints/${name}` });
+}
+
+/** Resolves when the EndpointSlices of the lab's services are as its pods are now. */
+export async function syncEndpoints(lab: string): Promise<void> {
+  await unixRequest({ socketPath: responderSocket(lab), method: 'POST', path: '/sync', body: {} });
 }
 
 /** Resolves when the responder answers. Throws Error when its process ended or `timeout` milliseconds are over. */

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { z } from 'zod';
 import { errorMessage } from '../../runtime/error-text.ts';
 import { type EndpointSockets, openEndpoint } from './endpoint-sockets.ts';
+import { createEndpointController } from './services/endpoint-controller.ts';
 
 const endpointBody = z.object({
   netns: z.string().min(1),
@@ -19,12 +20,21 @@ export interface Responder {
 
 /**
  * Listens on the unix socket `controlPath` (its directory keeps others out) for
- * `PUT /endpoints/NAME {"netns": PATH, "port": N}`, `DELETE /endpoints/NAME` and `GET /endpoints`.
+ * `PUT /endpoints/NAME {"netns": PATH, "port": N}`, `DELETE /endpoints/NAME`, `GET /endpoints`, and `POST /sync`, which answers when
+ * the lab's EndpointSlices are as its pods are.
  */
-export async function startResponder(controlPath: string): Promise<Responder> {
+export async function startResponder(controlPath: string, lab: string): Promise<Responder> {
   const endpoints = new Map<string, EndpointSockets>();
+  const controller = createEndpointController(lab, (pod) => endpoints.has(pod));
   const server = createServer((request, response) => {
-    handle(request, endpoints).then(
+    const answered =
+      request.method === 'POST' && request.url === '/sync'
+        ? Promise.resolve().then(() => {
+            controller.sync();
+            return {};
+          })
+        : handle(request, endpoints);
+    answered.then(
       (answer) => respond(response, { status: 200, answer }),
       (error: unknown) =>
         respond(response, {
@@ -40,6 +50,7 @@ export async function startResponder(controlPath: string): Promise<Responder> {
   });
   return {
     async close() {
+      await controller.close();
       for (const endpoint of endpoints.values()) endpoint.close();
       endpoints.clear();
       server.closeAllConnections();

@@ -6,8 +6,8 @@ import type { Poller } from '../../kernel/poller.ts';
 import type { IpAddress } from '../../net/address.ts';
 import { errorMessage } from '../../runtime/error-text.ts';
 import type { Probe } from './check-plan.ts';
+import { endpointPort } from './endpoint-port.ts';
 import { probeTcp, probeTransfer, probeUdp, type Sighted } from './probes.ts';
-import { endpointPort } from './responder-client.ts';
 
 export interface ProbeSurroundings {
   readonly poller: Poller;

@@ -5,6 +5,7 @@ import { isRunning, type ProcessIdentity } from '../../kernel/process.ts';
 import { errorMessage } from '../../runtime/error-text.ts';
 import type { Progress } from '../progress.ts';
 import { awaitAgent } from './agent-status.ts';
+import { awaitProxy } from './await-proxy.ts';
 import {
   logTail,
   nodePaths,
@@ -14,7 +15,7 @@ import {
   startResponderProcess,
 } from './daemons.ts';
 import { makeNamespaces } from './lab-namespaces.ts';
-import type { LabPlan } from './lab-plan.ts';
+import { type LabPlan, serviceDirectory } from './lab-plan.ts';
 import { type LabRecord, labRecord, withLabLock, withProcess } from './lab-record.ts';
 import { type LabNode, type LabState, readLabState } from './lab-state.ts';
 import { addPod } from './pods.ts';
@@ -86,14 +87,14 @@ function alreadyThere(lab: string): string {
 async function build(plan: LabPlan, { progress, signal }: UpOptions): Promise<LabState> {
   const lab = labRecord(startingState(plan));
   await progress.step(`Making ${plan.nodes.length + 2} namespaces and the wires between them`, async () => {
-    mkdirSync(plan.storeDirectory, { recursive: true, mode: 0o700 });
+    for (const directory of [plan.storeDirectory, serviceDirectory(plan.name)])
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
     writeFileSync(`${plan.storeDirectory}/config`, networkConfig(plan));
     makeNamespaces(plan);
   });
   signal.throwIfAborted();
-  await progress.step(
-    `Starting ${plan.nodes.length === 1 ? 'the agent' : `${plan.nodes.length} agents`}`,
-    () => startDaemons(lab, signal),
+  await progress.step(`Starting ${plan.nodes.length === 1 ? 'the node' : `${plan.nodes.length} nodes`}`, () =>
+    startDaemons(lab, signal),
   );
   await progress.step(`Wiring ${plan.pods.length} pods with the plugin`, () =>
     forEachAtMost(plan.pods, {
@@ -124,10 +125,13 @@ function startingState(plan: LabPlan): LabState {
     version: 1,
     name: plan.name,
     backend: plan.backend,
+    proxyMode: plan.proxyMode,
     created: new Date().toISOString(),
     phase: 'starting',
     agentFlags: [...plan.agentFlags],
     podNetwork: plan.podNetwork.toString(),
+    serviceNetwork: plan.serviceNetwork.toString(),
+    loadBalancerNetwork: plan.loadBalancerNetwork.toString(),
     outside: {
       netns: plan.outside.netns,
       gateway: plan.outside.gateway.address.toString(),
@@ -178,6 +182,12 @@ async function startAgentOf(
     await awaitAgent({
       socketPath: paths.socket,
       peers: lab.state.nodes.length - 1,
+      timeout: patience,
+      alive: () => isRunning(started),
+      signal,
+    });
+    await awaitProxy({
+      socketPath: paths.proxySocket,
       timeout: patience,
       alive: () => isRunning(started),
       signal,

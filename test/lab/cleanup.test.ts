@@ -52,7 +52,14 @@ test('a dry run says what would go, and changes nothing', async () => {
   const before = await nodeState();
   const { exitCode, stdout } = await cleanup('--dry-run');
   expect(exitCode).toBe(0);
-  for (const words of ['would remove', 'flannel.1', 'cni0', 'table inet netloom', 'subnet.env']) {
+  for (const words of [
+    'would remove',
+    'flannel.1',
+    'cni0',
+    'table inet netloom',
+    'table ip netloom-proxy',
+    'subnet.env',
+  ]) {
     expect(stdout).toContain(words);
   }
   expect(await nodeState()).toBe(before);

@@ -1,4 +1,5 @@
 // A whole lab on the real kernel, through the executable: made, proven, changed, removed; and nothing outside of it changes.
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { refuseRoot } from '../sandbox.ts';
 import { checkLab, leftovers, netloom, netloomOk, networkSnapshot } from './netloom-command.ts';
@@ -21,6 +22,17 @@ const everyCheck = [
   'node to pod',
   'pod to outside, source masqueraded',
   'outside cannot reach a pod unasked',
+  'service: cluster IP, TCP',
+  'service: cluster IP, UDP',
+  'service: spread over endpoints',
+  'service: session affinity',
+  'service: node port from outside',
+  'service: node port, policy Local',
+  'service: hairpin',
+  'service: load balancer with source ranges',
+  'service: no endpoints, refused at once',
+  'service: endpoint replaced under traffic',
+  'service: UDP flow moves on',
 ];
 
 const outside = process.env['NETLOOM_SANDBOX'] ?? '';
@@ -83,7 +95,7 @@ describe.each([
     expect((await at('n2', '--', 'ip', '-br', 'address', 'show', 'eth0')).stdout).toContain('192.0.2.12/24');
     expect((await at('pod-1a', 'ip', '-br', 'link', 'show', 'eth0')).stdout).toContain('eth0');
     expect((await at('outside', '--', 'ip', '-4', 'route')).stdout).toBe(
-      '192.0.2.0/24 dev eth0 proto kernel scope link src 192.0.2.1 \n',
+      '192.0.2.0/24 dev eth0 proto kernel scope link src 192.0.2.1 \n203.0.113.0/24 via 192.0.2.11 dev eth0 proto static \n',
     );
     expect((await at('pod-1a', '--', 'sh', '-c', 'exit 1')).exitCode).toBe(1);
     const missing = await at('pod-9z', '--', 'true');
@@ -102,6 +114,39 @@ describe.each([
     await netloomOk('lab', 'pod', 'rm', 'web', ...named);
     expect((await leftovers(lab)).filter((line) => line.includes('web'))).toEqual([]);
     expect((await netloom('lab', 'pod', 'rm', 'web', ...named)).exitCode).toBe(1);
+  });
+
+  test('has services, whose endpoints are the pods with their labels', async () => {
+    const add = await netloomOk(
+      'lab',
+      'service',
+      'add',
+      'web',
+      '--port',
+      '80',
+      '--selector',
+      'app=web',
+      ...named,
+    );
+    expect(add).toBe('default/web  ClusterIP  10.96.0.10  80/tcp\n');
+    const slice = () =>
+      readFileSync(`/run/netloom-lab/${lab}/services/endpoints/default.web.json`, 'utf8').match(
+        /10\.244\.[\d.]+/g,
+      ) ?? [];
+    expect(slice()).toEqual([]);
+    await netloomOk('lab', 'pod', 'label', 'pod-3a', 'app=web', ...named);
+    expect(slice()).toHaveLength(1);
+    const ask = () =>
+      netloom('lab', 'exec', ...named, 'pod-1a', '--', 'curl', '-s', '-m', '1', 'http://10.96.0.10/');
+    let answer = await ask();
+    for (let look = 0; look < 20 && answer.exitCode !== 0; look++) answer = await ask();
+    expect(answer.stdout).toContain('"name":"pod-3a"');
+    const twice = await netloom('lab', 'service', 'apply', '/nowhere', ...named);
+    expect(twice.exitCode).toBe(2);
+    await netloomOk('lab', 'service', 'rm', 'web', ...named);
+    expect(await netloomOk('lab', 'service', 'list', ...named)).toBe(
+      `There are no services in lab "${lab}"\n`,
+    );
   });
 
   test('keeps its pods when a bridge or a port of one is taken away by hand', async () => {

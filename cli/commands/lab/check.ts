@@ -1,7 +1,8 @@
 // `netloom lab check`: proves the lab and shows the results as they come.
 import type { CommandContext } from '../../context.ts';
-import { allPassed, type CheckReport, type CheckResult, checkLab } from '../../lab/check.ts';
+import { allPassed, checkLab } from '../../lab/check.ts';
 import { checkLine } from '../../lab/check-line.ts';
+import type { CheckReport, CheckResult } from '../../lab/check-result.ts';
 import { type LabState, requireLab } from '../../lab/lab-state.ts';
 import { type Given, usualOptions } from '../lab-action.ts';
 

@@ -1,5 +1,6 @@
 // `netloom lab up`: makes the lab, proves it if asked to, and ends with what runs and what to try next.
 import { z } from 'zod';
+import { proxyModes } from '../../../proxy/proxy-mode.ts';
 import type { CommandContext } from '../../context.ts';
 import { allPassed } from '../../lab/check.ts';
 import { type LabPlan, labBackends, planLab } from '../../lab/lab-plan.ts';
@@ -14,6 +15,7 @@ const upOptions = usualOptions.extend({
   nodes: z.number(),
   podsPerNode: z.number(),
   backend: z.enum(labBackends),
+  proxyMode: z.enum(proxyModes),
   replace: z.boolean().default(false),
   prove: z.boolean().default(false),
   agentFlag: z.array(z.string()).default([]),
@@ -58,6 +60,7 @@ function whatNext(
       : [inside(first.name, `ping -c3 ${other.address}`)]),
     inside('n1', 'ip route'),
     inside('n1', `${program} status`),
+    `lab service add${flag} web --port 80`,
     `lab check${flag}`,
     `lab down${flag}`,
   ];

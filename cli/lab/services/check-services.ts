@@ -1,0 +1,64 @@
+// Services for the checks of a lab, made for them and taken away again: manifests, pods that stand for one another. What is proven with
+// them is service-checks.ts's.
+import type { LabState } from '../lab-state.ts';
+import { completeService } from './complete-service.ts';
+import { readServices } from './service-files.ts';
+import { type ServiceManifest, serviceManifest } from './service-manifest.ts';
+
+export const checkNamespace = 'lab-check';
+
+/** Pods that only checks make, by what they begin with. */
+export const checkPodPrefix = 'lab-check-';
+
+interface Wish {
+  readonly name: string;
+  readonly selector: Readonly<Record<string, string>>;
+  readonly protocol?: 'TCP' | 'UDP';
+  readonly spec?: Readonly<Record<string, unknown>>;
+}
+
+/** All services of the checks, complete. `single`: the pod that is alone behind some of them. */
+export function checkServices(
+  state: LabState,
+  { single, allowed }: { readonly single: string; readonly allowed: string },
+): ReadonlyMap<string, ServiceManifest> {
+  const all = { app: 'echo' };
+  const alone = { pod: single };
+  const local = { type: 'NodePort', externalTrafficPolicy: 'Local' };
+  const affinity = {
+    sessionAffinity: 'ClientIP',
+    sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } },
+  };
+  const balanced = (range: string) => ({ type: 'LoadBalancer', loadBalancerSourceRanges: [range] });
+  const wishes: readonly Wish[] = [
+    { name: 'tcp', selector: all },
+    { name: 'udp', selector: all, protocol: 'UDP' },
+    { name: 'affinity', selector: all, spec: affinity },
+    { name: 'node-port', selector: all, spec: { type: 'NodePort' } },
+    { name: 'node-port-local', selector: alone, spec: local },
+    { name: 'hairpin', selector: alone },
+    { name: 'allowed', selector: all, spec: balanced(`${allowed}/32`) },
+    // RFC 2544's network: nobody in a lab has an address of it.
+    { name: 'forbidden', selector: all, spec: balanced('198.18.0.0/15') },
+    { name: 'empty', selector: { app: 'nobody' } },
+    { name: 'replaced', selector: { check: 'replaced' } },
+    { name: 'moving', selector: { check: 'moving' }, protocol: 'UDP' },
+  ];
+  const made = new Map<string, ServiceManifest>();
+  const others = [...readServices(state.name)];
+  for (const wish of wishes) {
+    const service = completeService(manifestOf(wish), { others, networks: state });
+    others.push(service);
+    made.set(wish.name, service);
+  }
+  return made;
+}
+
+function manifestOf({ name, selector, protocol = 'TCP', spec = {} }: Wish): ServiceManifest {
+  return serviceManifest.parse({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: checkNamespace },
+    spec: { selector, ports: [{ port: 80, protocol, targetPort: 8080 }], ...spec },
+  });
+}

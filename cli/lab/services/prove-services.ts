@@ -1,0 +1,132 @@
+// The part of `lab check` that proves services: makes what the checks need, waits until the nodes have it, runs them and takes it all away
+// again, also when something fails or the user interrupts.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Netns } from '../../../kernel/netns.ts';
+import { IpAddress } from '../../../net/address.ts';
+import { errorMessage } from '../../../runtime/error-text.ts';
+import { type Endpoint, endpointsOf } from '../check-plan.ts';
+import type { CheckResult } from '../check-result.ts';
+import { planPod, serviceDirectory } from '../lab-plan.ts';
+import { type LabRecord, labRecord } from '../lab-record.ts';
+import type { LabState } from '../lab-state.ts';
+import { addPod, removePod } from '../pods.ts';
+import { probeTcp } from '../probes.ts';
+import { syncEndpoints } from '../responder-client.ts';
+import { checkNamespace, checkPodPrefix, checkServices } from './check-services.ts';
+import { type CheckSurroundings, serviceChecks } from './service-checks.ts';
+import { readServices, removeManifest, slicesFile, writeManifest } from './service-files.ts';
+import { manifestKey } from './service-manifest.ts';
+
+/** Milliseconds until nodes must have what was written. */
+const patience = 10_000;
+
+export interface ProveServicesOptions {
+  readonly netnsOf: (name: string) => Netns;
+  readonly onResult: (result: CheckResult) => void;
+  readonly signal: AbortSignal;
+}
+
+/** To be called with the lab's lock held. Throws only what `signal` throws. */
+export async function proveServices(
+  state: LabState,
+  { netnsOf, onResult, signal }: ProveServicesOptions,
+): Promise<readonly CheckResult[]> {
+  const { pods, nodes, outside } = endpointsOf(state);
+  const [single] = pods;
+  if (single === undefined) return [];
+  const lab = labRecord(state);
+  await takeAway(lab);
+  try {
+    const services = checkServices(state, { single: single.name, allowed: state.outside.gateway });
+    writeManifest(`${serviceDirectory(state.name)}/${checkNamespace}.json`, [...services.values()]);
+    const home = await Promise.all(
+      (['replaced', 'moving'] as const).map((check) => addCheckPod(lab, { check, turn: 1, signal })),
+    );
+    await syncEndpoints(state.name);
+    const around: CheckSurroundings = {
+      pods,
+      nodes,
+      outside,
+      outsideAddresses: [state.outside.gateway, state.outside.internet],
+      single,
+      services,
+      netnsOf,
+      signal,
+      async replacePod(check) {
+        const next = await addCheckPod(lab, { check, turn: 2, signal });
+        const old = home.find(({ name }) => name === podName(check, 1));
+        if (old !== undefined) await removePod(lab, old);
+        return next.name;
+      },
+    };
+    await awaitRules(around);
+    const results: CheckResult[] = [];
+    for (const check of serviceChecks) {
+      const started = performance.now();
+      const outcome = await check.run(around).then(
+        (detail) => ({ ok: true, detail }),
+        (error: unknown) => ({ ok: false, detail: errorMessage(error) }),
+      );
+      signal.throwIfAborted();
+      const result = { name: check.name, ...outcome, ms: Math.round(performance.now() - started) };
+      results.push(result);
+      onResult(result);
+    }
+    return results;
+  } finally {
+    await takeAway(lab);
+  }
+}
+
+function podName(check: string, turn: number): string {
+  return `${checkPodPrefix}${check}-${turn}`;
+}
+
+/** The first on the first node, its replacement on the last. */
+function addCheckPod(
+  lab: LabRecord,
+  { check, turn, signal }: { readonly check: string; readonly turn: 1 | 2; readonly signal: AbortSignal },
+) {
+  const node = lab.state.nodes.at(turn === 1 ? 0 : -1)?.name ?? '';
+  const plan = planPod(lab.state.name, { name: podName(check, turn), node });
+  return addPod(lab, { pod: { ...plan, labels: { check } }, signal });
+}
+
+/** Until the last service that was written answers everywhere, and what has a pod of its own too. A proxy that is dead shows in the checks. */
+async function awaitRules(around: CheckSurroundings): Promise<void> {
+  const deadline = performance.now() + patience;
+  const targets = ['replaced', 'tcp'].flatMap((name) => around.services.get(name)?.spec.clusterIP ?? []);
+  await Promise.all(
+    around.nodes.flatMap((from) =>
+      targets.map(async (target) => {
+        while (
+          !(await answers(around, { from, to: IpAddress.parse(target) })) &&
+          performance.now() < deadline
+        ) {
+          around.signal.throwIfAborted();
+          await sleep(20);
+        }
+      }),
+    ),
+  );
+}
+
+function answers(
+  around: CheckSurroundings,
+  { from, to }: { readonly from: Endpoint; readonly to: IpAddress },
+): Promise<boolean> {
+  return probeTcp({ from: around.netnsOf(from.netns), to, port: 80, timeout: 500 }).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Services and pods of these checks and of ones that were killed. */
+async function takeAway(lab: LabRecord): Promise<void> {
+  const { name } = lab.state;
+  const own = readServices(name).filter(({ metadata }) => metadata.namespace === checkNamespace);
+  removeManifest(`${serviceDirectory(name)}/${checkNamespace}.json`);
+  for (const service of own) removeManifest(slicesFile(name, manifestKey(service)));
+  for (const pod of lab.state.pods.filter((one) => one.name.startsWith(checkPodPrefix)))
+    await removePod(lab, pod).catch(() => undefined);
+}
