@@ -25,10 +25,17 @@ export interface BenchOptions {
   /** Told which case begins. */
   readonly progress: (text: string) => void;
   readonly signal: AbortSignal;
+  /** Which machine, for those who draw. */
+  readonly note: string;
+  /** Given the plot as SVG, by benchmarks that have one. */
+  readonly onPlot?: (svg: string) => void;
 }
 
 export interface Bench {
   readonly name: string;
   readonly summary: string;
+  /** How many objects where nobody says it; 5,000 if absent. */
+  readonly size?: number;
+  readonly hasPlot?: boolean;
   run(options: BenchOptions): Promise<readonly BenchRow[]>;
 }

@@ -1,4 +1,5 @@
 // `netloom bench`: runs one of the benchmarks and prints its rows beside those of the peers on this machine.
+import { writeFileSync } from 'node:fs';
 import { arch, cpus, release, type } from 'node:os';
 import { Argument, Command } from 'commander';
 import { z } from 'zod';
@@ -7,8 +8,18 @@ import { benchTable } from '../bench/bench-table.ts';
 import { benchmarks } from '../bench/benchmarks.ts';
 import type { CommandContext } from '../context.ts';
 import { numberBetween, parsed } from '../option-parsers.ts';
+import { UsageError } from '../usage-error.ts';
 
-const optionsShape = z.object({ json: z.boolean().default(false), runs: z.number(), size: z.number() });
+const optionsShape = z.object({
+  json: z.boolean().default(false),
+  quick: z.boolean().default(false),
+  runs: z.number().optional(),
+  size: z.number().optional(),
+  plot: z.string().optional(),
+});
+
+const usual = { runs: 7, size: 5000 };
+const quick = { runs: 2, size: 1000 };
 
 export function benchCommand(context: CommandContext): Command {
   const all = [...benchmarks.values()];
@@ -17,12 +28,23 @@ export function benchCommand(context: CommandContext): Command {
       'Measures Netloom beside the programs that it stands in for: in turn, in one run, in namespaces of its own',
     )
     .addArgument(new Argument('<name>', 'Which one').choices([...benchmarks.keys()]))
-    .option('--runs <n>', 'How often each case is run; the median counts', parsed(numberBetween(1, 1000)), 7)
+    .option(
+      '--runs <n>',
+      `How often each case is run; the median counts (default: ${usual.runs})`,
+      parsed(numberBetween(1, 1000)),
+    )
     .option(
       '--size <n>',
-      'How many objects the large cases handle',
+      `How many objects the large cases handle (default: ${all.map(({ name, size = usual.size }) => `${name} ${size}`).join(', ')})`,
       parsed(numberBetween(1, 1_000_000)),
-      5000,
+    )
+    .option('--quick', `A first look: --runs ${quick.runs} --size ${quick.size}, unless given`)
+    .option(
+      '--plot <file>',
+      `Draw cost against size into an SVG file (${all
+        .filter(({ hasPlot }) => hasPlot)
+        .map(({ name }) => name)
+        .join(', ')})`,
     )
     .option('--json', 'Print the rows as JSON')
     .addHelpText(
@@ -33,7 +55,8 @@ ${all.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
 
 Examples:
 ${all.map(({ name }) => `  netloom bench ${name}`).join('\n')}
-  netloom bench kernel --runs 3 --size 500 --json`,
+  netloom bench kernel --runs 3 --size 500 --json
+  netloom bench proxy --size 50000 --plot proxy-cost.svg`,
     )
     .action(async (name: string, given: unknown) => {
       const bench = benchmarks.get(name);
@@ -47,10 +70,15 @@ async function run(
   options: z.infer<typeof optionsShape> & { readonly context: CommandContext },
 ): Promise<void> {
   const { terminal, signal } = options.context;
+  const { plot } = options;
+  if (plot !== undefined && bench.hasPlot !== true)
+    throw new UsageError(`--plot: the benchmark "${bench.name}" has no plot`);
   const rows = await bench.run({
-    runs: options.runs,
-    size: options.size,
+    runs: options.runs ?? (options.quick ? quick.runs : usual.runs),
+    size: options.size ?? (options.quick ? quick.size : (bench.size ?? usual.size)),
     signal,
+    note: `${machineText()}, ${new Date().toISOString().slice(0, 10)}`,
+    ...(plot === undefined ? {} : { onPlot: (svg: string) => writeFileSync(plot, svg) }),
     progress: (text) => (terminal.watched ? terminal.redraw(`${text} …`) : terminal.note(text)),
   });
   const result: BenchResult = { bench: bench.name, machine: machineText(), rows };
