@@ -1,6 +1,7 @@
 // The agent's settings for the commands that take them: `agent` itself and `cleanup`.
 import type { Command } from 'commander';
 import { agentSettings } from '../agent/settings.ts';
+import { proxySettings } from '../proxy/settings.ts';
 import { loadSettings } from '../runtime/settings/load-settings.ts';
 import { SettingsError } from '../runtime/settings/settings-error.ts';
 import type { CommandContext } from './context.ts';
@@ -9,7 +10,10 @@ import { UsageError } from './usage-error.ts';
 /** Throws UsageError that tells all that is wrong with them. */
 export function loadAgentSettings(command: Command, context: Pick<CommandContext, 'env'>) {
   try {
-    return loadSettings(command, agentSettings, { environment: context.env });
+    return loadSettings(command, agentSettings, {
+      environment: context.env,
+      otherNames: Object.keys(proxySettings),
+    });
   } catch (error) {
     if (error instanceof SettingsError) throw new UsageError(error.message, { cause: error });
     throw error;

@@ -89,5 +89,5 @@ test('help goes to standard output', async () => {
 
 test('the completion script knows the commands', async () => {
   const { out } = await answer('completion', 'bash');
-  expect(out).toContain('"lab pod add") words="--node --name --json --help"');
+  expect(out).toContain('"lab pod add") words="--node --label --name --json --help"');
 });

@@ -22,8 +22,16 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'The agent of a node: leases, routes, masquerading, pods (long-running)',
     load: async () => (await import('./commands/agent.ts')).agentCommand,
   },
+  proxy: {
+    summary: 'The service proxy of a node: cluster IPs, node ports, load balancers (long-running)',
+    load: async () => (await import('./commands/proxy.ts')).proxyCommand,
+  },
+  node: {
+    summary: 'Agent and proxy of a node in one process (long-running)',
+    load: async () => (await import('./commands/node.ts')).nodeCommand,
+  },
   status: {
-    summary: 'What this node’s agent knows and does',
+    summary: 'What this node’s agent and proxy know and do',
     load: async () => (await import('./commands/status.ts')).statusCommand,
   },
   doctor: {

@@ -3,17 +3,20 @@ import { Command } from 'commander';
 import type { CleanupReport } from '../../agent/cleanup.ts';
 import { runCleanup } from '../../agent/run-cleanup.ts';
 import { agentSettings } from '../../agent/settings.ts';
+import { proxySettings } from '../../proxy/settings.ts';
 import { addOptions } from '../../runtime/settings/settings-flags.ts';
+import { cleanUpServices } from '../clean-up-services.ts';
 import type { CommandContext } from '../context.ts';
 import { loadAgentSettings } from '../load-agent-settings.ts';
+import { loadProxySettings } from '../load-proxy-settings.ts';
 import type { Terminal } from '../terminal.ts';
 
 export function cleanupCommand(context: CommandContext): Command {
   const command = new Command('cleanup');
-  return addOptions(command, agentSettings)
+  return addOptions(command, { ...proxySettings, ...agentSettings })
     .description(
       `Removes all that Netloom made on this node, and nothing else: its lease, links, routes, rules, firewall and files.
-The agent must be stopped. It takes the settings of "netloom agent", to find what that one made.`,
+Agent and proxy must be stopped. It takes their settings, to find what they made.`,
     )
     .option('--dry-run', 'Say what would be removed, and remove nothing')
     .option('--json', 'Print the report as JSON')
@@ -26,8 +29,15 @@ Examples:
     )
     .action(async () => {
       const { settings } = loadAgentSettings(command, context);
+      const proxy = loadProxySettings(command, context);
       const dryRun = command.getOptionValue('dryRun') === true;
-      const report = await runCleanup(settings, { dryRun, signal: context.signal });
+      const services = await cleanUpServices({
+        mode: proxy.options.mode,
+        runDirectory: settings.runDirectory,
+        dryRun,
+      });
+      const rest = await runCleanup(settings, { dryRun, signal: context.signal });
+      const report = { ...rest, done: [...services, ...rest.done] };
       if (command.getOptionValue('json') === true) context.terminal.print(JSON.stringify(report));
       else printReport(report, { terminal: context.terminal, dryRun });
       if (report.failed.length > 0) context.fail();

@@ -1,17 +1,20 @@
-// `netloom status`: asks the agent of this node how it is.
+// `netloom status`: asks the agent and the proxy of this node how they are.
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { UnixRequestError, unixRequest } from '../../runtime/unix-request.ts';
 import type { CommandContext } from '../context.ts';
 import { nodeStatusShape, nodeStatusText } from '../node-status-text.ts';
+import { proxyStatusShape, proxyStatusText } from '../proxy-status-text.ts';
 
 const optionsShape = z.object({ json: z.boolean().default(false), runDirectory: z.string() });
 
 export function statusCommand(context: CommandContext): Command {
   return new Command('status')
-    .description('What this node’s agent knows and does. Exits with 1 when it is not ready or does not run.')
+    .description(
+      'What this node’s agent and proxy know and do. Exits with 1 when one is not ready, or none runs.',
+    )
     .addOption(
-      new Option('--run-directory <path>', 'Where the agent’s socket is')
+      new Option('--run-directory <path>', 'Where their sockets are')
         .default('/run/netloom')
         .env('NETLOOM_RUN_DIRECTORY'),
     )
@@ -26,20 +29,36 @@ Examples:
     )
     .action(async (given: unknown) => {
       const options = optionsShape.parse(given);
-      const socketPath = `${options.runDirectory}/netloom.sock`;
-      const { body } = await unixRequest({ socketPath, path: '/status', signal: context.signal }).catch(
-        (error: unknown) => {
-          throw explained(error, socketPath);
-        },
-      );
-      const status = nodeStatusShape.parse(body);
-      if (options.json) context.terminal.print(JSON.stringify(body));
-      else for (const line of nodeStatusText(status)) context.terminal.print(line);
-      if (!status.ready) context.fail();
+      const { signal } = context;
+      const ask = (name: string): Promise<unknown> => statusOf(`${options.runDirectory}/${name}`, signal);
+      const [agent, proxy] = await Promise.all([ask('netloom.sock'), ask('proxy.sock')]);
+      if (agent === undefined && proxy === undefined)
+        throw new Error(
+          `Neither agent nor proxy runs on this node: nobody listens on "${options.runDirectory}/netloom.sock" or "proxy.sock" beside it`,
+        );
+      const node = agent === undefined ? undefined : nodeStatusShape.parse(agent);
+      const services = proxy === undefined ? undefined : proxyStatusShape.parse(proxy);
+      if (options.json) {
+        context.terminal.print(
+          JSON.stringify({ ...node, ...(services === undefined ? {} : { proxy: services }) }),
+        );
+      } else {
+        const lines = [
+          ...(node === undefined ? [] : nodeStatusText(node)),
+          ...(services === undefined ? [] : proxyStatusText(services)),
+        ];
+        for (const line of lines) context.terminal.print(line);
+      }
+      if (node?.ready === false || services?.ready === false) context.fail();
     });
 }
 
-function explained(error: unknown, socketPath: string): unknown {
-  if (!(error instanceof UnixRequestError) || error.kind !== 'not-running') return error;
-  return new Error(`No agent runs on this node: nobody listens on "${socketPath}"`, { cause: error });
+/** Undefined when nobody listens there. */
+async function statusOf(socketPath: string, signal: AbortSignal): Promise<unknown> {
+  try {
+    return (await unixRequest({ socketPath, path: '/status', signal })).body;
+  } catch (error) {
+    if (error instanceof UnixRequestError && error.kind === 'not-running') return undefined;
+    throw error;
+  }
 }
