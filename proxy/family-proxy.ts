@@ -4,6 +4,7 @@ import type { Conntrack } from '../kernel/conntrack/driver.ts';
 import type { Family } from '../net/address.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { IptablesRules } from './iptables/rule-counts.ts';
 import type { PortTraffic } from './metrics-service-traffic.ts';
 import type { OpenedMode } from './open-mode.ts';
 import { createFamilyLoop, type FamilyLoop, type LoopListener } from './proxy-loop.ts';
@@ -20,6 +21,8 @@ export interface FamilyProxy {
   readonly flows: StaleFlowCleaner;
   /** As it was last counted; nothing where the mode does not count. */
   traffic(): Iterable<PortTraffic>;
+  /** Undefined where the mode has no rules to count, or none yet. */
+  rules(): IptablesRules | undefined;
   /** Stops the loop and what comes after it, and lets the mode go. The rules stay. */
   stop(): Promise<void>;
 }
@@ -77,6 +80,7 @@ export function createFamilyProxy(input: FamilyProxyOptions): FamilyProxy {
     loop,
     flows,
     traffic: () => (traffic === undefined ? [] : portTraffic(traffic.totals(), tracker.ports)),
+    rules: () => opened.rules?.(),
     async stop() {
       await stopReading?.();
       await loop.stop();

@@ -3,6 +3,7 @@
 import type { Family } from '../net/address.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { familyName } from './family-name.ts';
+import type { IptablesRules } from './iptables/rule-counts.ts';
 import type { SyncDone } from './proxy-loop.ts';
 import type { ProxyModeName } from './proxy-mode.ts';
 import type { ServicePortCounts } from './service-port-counts.ts';
@@ -22,13 +23,6 @@ const programmingBuckets = [
 
 function steps(first: number, width: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, i) => first + i * width);
-}
-
-/** Rules by table, where the mode counts them. */
-export interface IptablesRules {
-  readonly total: ReadonlyMap<string, number>;
-  /** Written by the last sync. */
-  readonly last: ReadonlyMap<string, number>;
 }
 
 export interface KubeProxyMetrics {
@@ -52,6 +46,7 @@ export interface KubeProxyMetricsOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly counts: (family: Family) => Pick<ServicePortCounts, 'noLocalInternal' | 'noLocalExternal'>;
+  /** Where the mode counts them. */
   readonly iptablesRules?: (family: Family) => IptablesRules | undefined;
 }
 

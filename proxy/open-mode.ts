@@ -4,6 +4,7 @@ import { SeenGeneration } from '../kernel/nft/seen-generation.ts';
 import type { Poller } from '../kernel/poller.ts';
 import type { Family } from '../net/address.ts';
 import { openIptablesMode } from './iptables/open-iptables-mode.ts';
+import type { IptablesRules } from './iptables/rule-counts.ts';
 import { type ForeignChanges, watchForeignChanges } from './nftables/foreign-changes.ts';
 import { openNftablesMode } from './nftables/open-nftables-mode.ts';
 import { proxyTableId } from './nftables/proxy-table.ts';
@@ -15,6 +16,8 @@ export interface OpenedMode {
   readonly mode: ProxyMode;
   /** Where the mode counts. */
   readonly traffic?: TrafficCounts;
+  /** Where it has rules to count. */
+  readonly rules?: () => IptablesRules | undefined;
 }
 
 /** Opens a mode for one family after the other. What they share is closed here, after them. */
@@ -39,7 +42,10 @@ export function createModeOpener(input: ModeOpenerOptions): ModeOpener {
       return nftablesOpener(input);
     case 'iptables':
       return {
-        open: async (family) => ({ mode: await openIptablesMode({ ...input, family }) }),
+        async open(family) {
+          const opened = await openIptablesMode({ ...input, family });
+          return { mode: opened, rules: () => opened.ruleCounts() };
+        },
         close() {},
       };
     default:

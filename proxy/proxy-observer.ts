@@ -44,6 +44,7 @@ export function createProxyObserver(input: ProxyObserverOptions): ProxyObserver 
     families: options.families,
     now: clock.now,
     counts,
+    iptablesRules: (family) => find(family)?.rules(),
   });
   const own = createProxyMetrics({
     registry: metrics,

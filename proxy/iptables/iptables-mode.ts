@@ -14,6 +14,7 @@ import { type PortChange, planChanges } from './plan-changes.ts';
 import { planFull } from './plan-full.ts';
 import { restoreText } from './restore-text.ts';
 import { RuleCache, wantsComments } from './rule-cache.ts';
+import { addWritten, countRules, type IptablesRules } from './rule-counts.ts';
 import type { RuleStep } from './rule-step.ts';
 import { endpointCount, type PortRules } from './service-rules.ts';
 
@@ -36,13 +37,18 @@ export interface IptablesModeOptions {
   readonly cleanUp: () => Promise<readonly string[]>;
 }
 
-export function createIptablesMode(options: IptablesModeOptions): ProxyMode {
+export interface IptablesProxyMode extends ProxyMode {
+  /** As of the last sync; undefined before the first. */
+  ruleCounts(): IptablesRules | undefined;
+}
+
+export function createIptablesMode(options: IptablesModeOptions): IptablesProxyMode {
   return new IptablesMode(options);
 }
 
 const tables = ['filter', 'nat', 'mangle'] as const;
 
-class IptablesMode implements ProxyMode {
+class IptablesMode implements IptablesProxyMode {
   readonly name = 'iptables';
   readonly #options: IptablesModeOptions;
   /** What stands in the kernel for each port, as far as we know. */
@@ -55,6 +61,7 @@ class IptablesMode implements ProxyMode {
   /** Endpoints of each port that we were told of, programmed or not, and their sum. */
   #counts = new Map<string, number>();
   #endpoints = 0;
+  #written = new Map<string, number>();
 
   constructor(options: IptablesModeOptions) {
     this.#options = options;
@@ -62,6 +69,7 @@ class IptablesMode implements ProxyMode {
 
   async sync(input: ModeInput, signal: AbortSignal): Promise<SyncReport> {
     const { changed } = input;
+    this.#written = new Map();
     if (changed !== 'all' && this.#isKnown) {
       const report = await this.#syncChanges(input, changed, signal);
       if (report !== undefined) return report;
@@ -167,7 +175,13 @@ class IptablesMode implements ProxyMode {
       const suspects = new Set(steps.flatMap(({ port }) => (port === undefined ? [] : [port])));
       throw new Refusal(error, { port: portAt(line), suspects: [...suspects] });
     }
+    addWritten(this.#written, steps);
     return lines;
+  }
+
+  ruleCounts(): IptablesRules | undefined {
+    if (this.#fixed === undefined) return undefined;
+    return { total: countRules(this.#fixed, this.#programmed), last: this.#written };
   }
 
   changed(): boolean {

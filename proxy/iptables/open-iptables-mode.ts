@@ -8,9 +8,8 @@ import type { Netns } from '../../kernel/netns.ts';
 import type { Poller } from '../../kernel/poller.ts';
 import { readSysctl, writeSysctl } from '../../kernel/sysctl.ts';
 import type { Family } from '../../net/address.ts';
-import type { ProxyMode } from '../proxy-mode.ts';
 import { accessOfKind } from './access-of-kind.ts';
-import { createIptablesMode } from './iptables-mode.ts';
+import { createIptablesMode, type IptablesProxyMode } from './iptables-mode.ts';
 import { isOwnChain, ownTables } from './own-chains.ts';
 import { accessLabel, removeChains } from './removal.ts';
 
@@ -23,7 +22,7 @@ export interface OpenIptablesModeOptions {
 }
 
 /** Throws ProgramError when iptables is missing. */
-export async function openIptablesMode(options: OpenIptablesModeOptions): Promise<ProxyMode> {
+export async function openIptablesMode(options: OpenIptablesModeOptions): Promise<IptablesProxyMode> {
   const { family, netns, variant, poller } = options;
   const version = await iptablesVersion({ family, variant });
   const isNft = version.kind === 'nft';
