@@ -129,11 +129,8 @@ const subnetEnv = parseSubnetEnv(
 
 function checkFlannel(config: NetworkConfig, containerId: string): void {
   const path = delegatePath(config, containerId);
-  must(
-    path === `${config.flannelDirectory.replace(/\/+/g, '/').replace(/\/$/, '')}/${containerId}`,
-    'file',
-    path,
-  );
+  const parts = config.flannelDirectory.split('/').filter((part) => part !== '' && part !== '.');
+  must(path === `/${[...parts, containerId].join('/')}`, 'file', path);
   const delegate = flannelDelegate(config, subnetEnv);
   checkConfig(delegate);
   const back = readDelegateText(delegateText(config, subnetEnv), config);
