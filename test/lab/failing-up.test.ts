@@ -42,7 +42,7 @@ test('an agent that dies: its name, and the end of its log', async () => {
     "export const runAgent = () => Promise.reject(new Error('broken on purpose'));\n",
   );
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
-  expect(stderr).toMatch(/✗ Starting 2 agents/);
+  expect(stderr).toMatch(/✗ Starting 2 nodes/);
   expect(stderr).toMatch(/netloom: The agent of node "n[12]" failed: it ended\n {2}\| .*broken on purpose/);
   expect(await leftovers(lab)).toEqual([]);
 });

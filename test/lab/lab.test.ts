@@ -22,6 +22,7 @@ const everyCheck = [
   'node to pod',
   'pod to outside, source masqueraded',
   'outside cannot reach a pod unasked',
+  'service: proxies are ready',
   'service: cluster IP, TCP',
   'service: cluster IP, UDP',
   'service: spread over endpoints',
@@ -125,7 +126,7 @@ describe.each([
       '--port',
       '80',
       '--selector',
-      'app=web',
+      'role=web',
       ...named,
     );
     expect(add).toBe('default/web  ClusterIP  10.96.0.10  80/tcp\n');
@@ -134,7 +135,7 @@ describe.each([
         /10\.244\.[\d.]+/g,
       ) ?? [];
     expect(slice()).toEqual([]);
-    await netloomOk('lab', 'pod', 'label', 'pod-3a', 'app=web', ...named);
+    await netloomOk('lab', 'pod', 'label', 'pod-3a', 'role=web', ...named);
     expect(slice()).toHaveLength(1);
     const ask = () =>
       netloom('lab', 'exec', ...named, 'pod-1a', '--', 'curl', '-s', '-m', '1', 'http://10.96.0.10/');

@@ -4,8 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Netns } from '../../../kernel/netns.ts';
 import { IpAddress } from '../../../net/address.ts';
 import { errorMessage } from '../../../runtime/error-text.ts';
+import { proxyOf } from '../await-proxy.ts';
 import { type Endpoint, endpointsOf } from '../check-plan.ts';
 import type { CheckResult } from '../check-result.ts';
+import { nodePaths } from '../daemons.ts';
 import { planPod, serviceDirectory } from '../lab-plan.ts';
 import { type LabRecord, labRecord } from '../lab-record.ts';
 import type { LabState } from '../lab-state.ts';
@@ -34,6 +36,10 @@ export async function proveServices(
   const { pods, nodes, outside } = endpointsOf(state);
   const [single] = pods;
   if (single === undefined) return [];
+  const ready = await proxiesReady(state, signal);
+  onResult(ready);
+  // Without proxies nothing below could be seen but that.
+  if (!ready.ok) return [ready];
   const lab = labRecord(state);
   await takeAway(lab);
   try {
@@ -60,7 +66,7 @@ export async function proveServices(
       },
     };
     await awaitRules(around);
-    const results: CheckResult[] = [];
+    const results: CheckResult[] = [ready];
     for (const check of serviceChecks) {
       const started = performance.now();
       const outcome = await check.run(around).then(
@@ -76,6 +82,28 @@ export async function proveServices(
   } finally {
     await takeAway(lab);
   }
+}
+
+async function proxiesReady(state: LabState, signal: AbortSignal): Promise<CheckResult> {
+  const started = performance.now();
+  const faults = await Promise.all(
+    state.nodes.map(async (node) => {
+      try {
+        const { ready, blockers } = await proxyOf(nodePaths(node).proxySocket, signal);
+        return ready ? [] : [`${node.name}: ${blockers.join('; ')}`];
+      } catch (error) {
+        signal.throwIfAborted();
+        return [`${node.name}: its proxy does not answer (${errorMessage(error)})`];
+      }
+    }),
+  );
+  const wrong = faults.flat();
+  return {
+    name: 'service: proxies are ready',
+    ok: wrong.length === 0,
+    ms: Math.round(performance.now() - started),
+    detail: wrong.length === 0 ? `${state.nodes.length} nodes` : wrong.join('; '),
+  };
 }
 
 function podName(check: string, turn: number): string {
