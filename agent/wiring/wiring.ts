@@ -114,7 +114,11 @@ function remove(state: WiringState, request: DelRequest): Promise<void> {
   return exclusively(request, { waitMs: longestWait }, async (records) => {
     const { attachment, ipamDirectory } = request;
     const record = records.read(attachment);
-    if (record === undefined) return await undoUnrecorded(state, request);
+    if (record === undefined) {
+      await undoUnrecorded(state, request);
+      // An ADD that was killed while it wrote its first record left a half of it.
+      return records.remove(attachment);
+    }
     await undoAttachment(state, record, { records, release: 'all' });
     // The configuration may name another directory than at ADD: nothing of the owner's is to stay in either.
     if (ipamDirectory === undefined || ipamDirectory === record.ipamDirectory) return;

@@ -1,9 +1,10 @@
 // Kills the plugin or the agent at random points of ADD and DEL, 200 times, alone and ten at once, and looks what is left after the
 // DEL or GC that a runtime sends then: nothing. What the times of the kills were is printed when something is left.
-import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { attachmentFileName } from '../../agent/wiring/attachment.ts';
 import { pluginDirectory } from '../../cli/lab/plugin-directory.ts';
 import { readConfigList } from '../../cli/libcni/config-list.ts';
 import { LibCni } from '../../cli/libcni/libcni.ts';
@@ -188,6 +189,22 @@ const kinds = verbs.flatMap((verb) => ways.map((way) => ({ verb, way })));
 // 4 x 15 alone and 4 x 2 x 10 at once: 140 kills.
 describe('the plugin, while the agent is away', () => {
   beforeAll(stopAgent);
+
+  // A kill seldom falls into the microseconds between the two steps of the first record.
+  test.each(ways)('killed while it wrote its first record, then %s', async (way) => {
+    const those = calls(1);
+    const [call] = those;
+    const name = attachmentFileName({
+      network: 'cbr0',
+      containerId: call?.containerId ?? '',
+      ifname: 'eth0',
+    });
+    const records = join(node().directory, 'run/attachments');
+    mkdirSync(records, { recursive: true, mode: 0o700 });
+    writeFileSync(join(records, `${name}.json.tmp`), '{"attachment"');
+    await cleanUp(those, way);
+    expect(leftovers()).toEqual([]);
+  });
 
   test.each(kinds)('killed in $verb, then $way: 15 times alone', async ({ verb, way }) => {
     for (let i = 0; i < 15; i++) {
