@@ -15,6 +15,8 @@ import { type Amount, amountText } from './proxy-services.ts';
 
 /** Starts take seconds. */
 const mostStarts = 3;
+/** YAML takes a millisecond or two a service: more would take minutes. */
+const mostInYaml = 10_000;
 /** Between two files that are replaced: the directory rests for 20 ms after each look, the loop for 10 after each sync. */
 const quiet = 60;
 /** Files replaced for one figure. */
@@ -24,12 +26,13 @@ const idle = 3000;
 
 export async function daemonCases(measuring: ProxyMeasuring, amount: Amount): Promise<void> {
   measuring.progress(`${amountText(amount)}: writing ${amount.services} manifests`);
-  using directory = openProxyDirectory(amount);
   await using home = openBenchNetns();
+  using directory = openProxyDirectory(amount, 'json');
   const at = { amount, directory, netns: home.netns };
   await startCases(measuring, at);
+  if (amount.services <= mostInYaml) await yamlCase(measuring, at);
   await eventCase(measuring, at);
-  await memoryCase(measuring, at);
+  await memoryCases(measuring, at);
 }
 
 interface Place {
@@ -47,31 +50,19 @@ function wipe(netns: Netns): void {
   }
 }
 
-async function startCases(
-  { progress, rows, runs, signal }: ProxyMeasuring,
-  { amount, directory, netns }: Place,
-): Promise<void> {
-  const prefix = amountText(amount);
-  const load = `${prefix}: daemon, full load from files`;
+async function startCases({ progress, rows, runs, signal }: ProxyMeasuring, at: Place): Promise<void> {
+  const prefix = amountText(at.amount);
+  const load = `${prefix}: daemon, full load from JSON files`;
   const restart = `${prefix}: daemon, restart with everything in place, no change made`;
   progress(load);
-  /** Resolves with the time of a start up to its first sync. */
-  const start = async (isRestart: boolean): Promise<number> => {
-    const begun = performance.now();
-    await using proxy = await startBenchProxy(netns, directory);
-    const { report, at } = await proxy.synced(({ full }) => full);
-    if (isRestart !== (report.changes === 0))
-      throw new RangeError(`That was no ${isRestart ? 'restart' : 'load'}: ${report.changes} changes`);
-    return at - begun;
-  };
   const samples = await sampleInTurn(
     [
-      { peer: load, sample: () => start(false) },
+      { peer: load, sample: () => startTime(at, 'load') },
       {
         peer: restart,
         async sample() {
-          const time = await start(true);
-          wipe(netns);
+          const time = await startTime(at, 'restart');
+          wipe(at.netns);
           return time;
         },
       },
@@ -79,6 +70,25 @@ async function startCases(
     { runs: Math.min(runs, mostStarts), signal },
   );
   for (const { peer = '', values } of samples) rows.push(aloneRow(peer, median(values)));
+}
+
+/** Milliseconds from the start to the end of the first sync. */
+async function startTime({ netns, directory }: Place, kind: 'load' | 'restart'): Promise<number> {
+  const begun = performance.now();
+  await using proxy = await startBenchProxy(netns, directory);
+  const { report, at } = await proxy.synced(({ full }) => full);
+  if ((kind === 'restart') !== (report.changes === 0))
+    throw new RangeError(`That was no ${kind}: ${report.changes} changes`);
+  return at - begun;
+}
+
+async function yamlCase({ progress, rows }: ProxyMeasuring, { amount, netns }: Place): Promise<void> {
+  const name = `${amountText(amount)}: daemon, full load from YAML files`;
+  progress(name);
+  using directory = openProxyDirectory(amount, 'yaml');
+  const time = await startTime({ amount, directory, netns }, 'load');
+  rows.push(aloneRow(name, time));
+  wipe(netns);
 }
 
 async function eventCase(
@@ -115,12 +125,16 @@ async function eventCase(
   rows.push(aloneRow(`${name}, p99`, percentile99(samples[0]?.values ?? [])));
 }
 
-async function memoryCase(
+/** One that reads what is there needs more for a while, and keeps it. */
+async function memoryCases(
   { progress, rows, signal }: ProxyMeasuring,
   { amount, directory, netns }: Place,
 ): Promise<void> {
-  const name = `${amountText(amount)}: memory of a proxy's process, idle`;
-  progress(name);
-  const bytes = await proxyMemory({ netns, directory, idle, signal });
-  rows.push(aloneRow(name, bytes / 1e6, 'MB'));
+  wipe(netns);
+  for (const start of ['a load', 'a restart']) {
+    const name = `${amountText(amount)}: memory of a proxy's process, idle after ${start}`;
+    progress(name);
+    const bytes = await proxyMemory({ netns, directory, idle, signal });
+    rows.push(aloneRow(name, bytes / 1e6, 'MB'));
+  }
 }

@@ -11,8 +11,9 @@ import {
 
 const amount = { services: 3, endpoints: 150 };
 
-test('the manifests say what the objects say', () => {
-  const { manifests, problems } = parseManifests(manifest(2, { amount, grown: true }), { file: 'f' });
+test.each(['yaml', 'json'] as const)('the manifests in %s say what the objects say', (format) => {
+  const text = manifest(2, { amount, grown: true, format });
+  const { manifests, problems } = parseManifests(text, { file: 'f' });
   expect(problems).toEqual([]);
   expect(manifests.flatMap(({ service }) => service ?? [])).toEqual([benchService(2)]);
   expect(manifests.flatMap(({ slices }) => slices)).toEqual(benchSlices(2, { amount, grown: true }));

@@ -43,7 +43,9 @@ test('an agent that dies: its name, and the end of its log', async () => {
   );
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
   expect(stderr).toMatch(/✗ Starting 2 nodes/);
-  expect(stderr).toMatch(/netloom: The agent of node "n[12]" failed: it ended\n( {2}\| .*\n)* {2}\| .*broken on purpose/);
+  expect(stderr).toMatch(
+    /netloom: The agent of node "n[12]" failed: it ended\n( {2}\| .*\n)* {2}\| .*broken on purpose/,
+  );
   expect(await leftovers(lab)).toEqual([]);
 });
 
