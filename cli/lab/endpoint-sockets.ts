@@ -2,6 +2,7 @@
 // namespace. They say who they are and whom they saw.
 import type { Socket } from 'node:dgram';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Netns } from '../../kernel/netns.ts';
 import { datagramSocket } from './datagram-socket.ts';
 
@@ -15,8 +16,14 @@ export interface Sighting {
 }
 
 export interface EndpointSockets {
+  /** Goes on answering, and resolves when nobody has had a connection for a while; after a few seconds in any case. */
+  drain(): Promise<void>;
   close(): void;
 }
+
+/** Milliseconds. As a pod's grace period: until services send elsewhere, however slow this machine is just now. */
+const quiet = 250;
+const longestDrain = 5000;
 
 /**
  * Opens both sockets in the namespace at path `netns`. `GET /` answers a Sighting as JSON, `POST /echo` what it is sent; a
@@ -36,6 +43,22 @@ export async function openEndpoint(endpoint: {
     const sighting: Sighting = { name: endpoint.name, saw: from.address, port: from.port };
     udp.send(Buffer.concat([Buffer.from(`${JSON.stringify(sighting)}\n`), message]), from.port, from.address);
   });
+  let lastSeen = 0;
+  http.on('connection', (socket) => {
+    lastSeen = performance.now();
+    socket.once('close', () => {
+      lastSeen = performance.now();
+    });
+  });
+  const drain = async (): Promise<void> => {
+    const begun = performance.now();
+    const end = begun + longestDrain;
+    for (;;) {
+      const wait = Math.max(begun, lastSeen) + quiet - performance.now();
+      if (wait <= 0 || performance.now() > end) return;
+      await sleep(wait);
+    }
+  };
   const listening = [listeningOf(http), listeningOf(udp)];
   const close = (): void => {
     http.closeAllConnections();
@@ -53,7 +76,7 @@ export async function openEndpoint(endpoint: {
     close();
     throw error;
   }
-  return { close };
+  return { drain, close };
 }
 
 function listeningOf(socket: Server | Socket): Promise<void> {

@@ -1,5 +1,4 @@
 // Adds pods to a running lab and takes them away: the namespace, the plugin's ADD and DEL, the endpoint that answers in it.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { removeNetns } from '../../kernel/netns.ts';
 import { Prefix } from '../../net/prefix.ts';
 import { readConfigList } from '../libcni/config-list.ts';
@@ -12,7 +11,7 @@ import { netnsPath, type PodPlan } from './lab-plan.ts';
 import { type LabRecord, withoutPod, withPod } from './lab-record.ts';
 import type { LabPod, LabState } from './lab-state.ts';
 import { pluginDirectory } from './plugin-directory.ts';
-import { closeEndpointOf, openEndpointOf, syncEndpoints } from './responder-client.ts';
+import { closeEndpointOf, drainEndpointOf, openEndpointOf, syncEndpoints } from './responder-client.ts';
 
 /** Throws Error when the plugin refuses; what was made so far is removed again. */
 export async function addPod(
@@ -36,16 +35,14 @@ export async function addPod(
   }
 }
 
-/** Milliseconds that a pod still answers after it was said that it ends, so that services stop to send to it. */
-const gracePeriod = 250;
-
 /** DEL, then the namespace. Throws Error when the plugin refuses; the namespace goes all the same. */
 export async function removePod(lab: LabRecord, pod: Pick<LabPod, 'name' | 'node' | 'netns'>): Promise<void> {
   const known = lab.state.pods.find(({ name }) => name === pod.name);
   if (known?.address !== undefined) {
     lab.update((state) => withPod(state, { ...known, terminating: true }));
     await syncEndpoints(lab.state.name);
-    await sleep(gracePeriod);
+    // Services stop to send to it first.
+    await drainEndpointOf(lab.state.name, pod.name);
   }
   await closeEndpointOf(lab.state.name, pod.name);
   try {

@@ -18,6 +18,17 @@ export async function openEndpointOf(
   });
 }
 
+/** Resolves when nobody comes to the endpoint any more. Nothing there is success. */
+export async function drainEndpointOf(lab: string, name: string): Promise<void> {
+  await unixRequest({
+    socketPath: responderSocket(lab),
+    method: 'POST',
+    path: `/endpoints/${name}/drain`,
+    body: {},
+    timeoutMs: 10_000,
+  });
+}
+
 /** Nothing there is success. */
 export async function closeEndpointOf(lab: string, name: string): Promise<void> {
   await unixRequest({ socketPath: responderSocket(lab), method: 'DELETE', path: `/endpoints/${name}` });

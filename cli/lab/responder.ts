@@ -20,7 +20,8 @@ export interface Responder {
 
 /**
  * Listens on the unix socket `controlPath` (its directory keeps others out) for
- * `PUT /endpoints/NAME {"netns": PATH, "port": N}`, `DELETE /endpoints/NAME`, `GET /endpoints`, and `POST /sync`, which answers when
+ * `PUT /endpoints/NAME {"netns": PATH, "port": N}`, `DELETE /endpoints/NAME`, `POST /endpoints/NAME/drain`
+ * (EndpointSockets.drain), `GET /endpoints`, and `POST /sync`, which answers when
  * the lab's EndpointSlices are as its pods are.
  */
 export async function startResponder(controlPath: string, lab: string): Promise<Responder> {
@@ -60,9 +61,13 @@ export async function startResponder(controlPath: string, lab: string): Promise<
 }
 
 async function handle(request: IncomingMessage, endpoints: Map<string, EndpointSockets>): Promise<unknown> {
-  const name = /^\/endpoints\/([a-z0-9-]+)$/.exec(request.url ?? '')?.[1];
+  const [, name, verb] = /^\/endpoints\/([a-z0-9-]+)(\/drain)?$/.exec(request.url ?? '') ?? [];
   if (request.method === 'GET') return { endpoints: [...endpoints.keys()] };
   if (name === undefined) throw new SyntaxError(`Cannot handle "${request.method} ${request.url}"`);
+  if (verb !== undefined) {
+    await endpoints.get(name)?.drain();
+    return {};
+  }
   endpoints.get(name)?.close();
   endpoints.delete(name);
   if (request.method === 'DELETE') return {};

@@ -182,7 +182,7 @@ const toOutside = ['nsenter', '--net=/run/netns/outside', '--'] as const;
 
 const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-async function waitUntil(condition: () => Promise<boolean>, what: string): Promise<void> {
+export async function waitUntil(condition: () => Promise<boolean>, what: string): Promise<void> {
   const deadline = performance.now() + 20_000;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`Waited in vain until ${what}`);

@@ -9,6 +9,7 @@ import {
   outsideAddress,
   type PodmanMachine,
   startPodmanMachine,
+  waitUntil,
   whyNoPodman,
 } from './podman-machine.ts';
 
@@ -91,8 +92,20 @@ describe.each(why === undefined ? clients : [])('podman with $name', ({ list, ou
   // Its own -T makes Debian's busybox crash.
   const fetch = (url: string) =>
     ['busybox', 'timeout', '5', 'busybox', 'wget', '-q', '-O', '-', url] as const;
-  const web = (...options: readonly string[]) =>
-    machine.container(['--detach', ...options], 'httpd', '-f', '-p', '80', '-h', '/www');
+  /** Started, and answering inside: podman says so when the process runs, not when it listens. */
+  const web = async (...options: readonly string[]) => {
+    const id = (
+      await machine.container(['--detach', ...options], 'httpd', '-f', '-p', '80', '-h', '/www')
+    ).trim();
+    await waitUntil(
+      () =>
+        machine.podman('exec', id, ...fetch('http://127.0.0.1/')).then(
+          () => true,
+          () => false,
+        ),
+      `the server in container ${id} answers`,
+    );
+  };
   const addressOf = async (name: string) =>
     (
       await machine.podman(
