@@ -1,5 +1,6 @@
 // One pass over the node: from what the store and the kernel say now to a kernel that is as it should be, and a report of it.
-// When it runs, and what is remembered between passes, is agent.ts's.
+// When it runs, and what is remembered between passes, is agent.ts's. Past 300 lines: one pass from its first step to its last, with what
+// each step reports.
 
 import type { RouteState } from '../kernel/route/objects.ts';
 import { errorMessage } from '../runtime/error-text.ts';

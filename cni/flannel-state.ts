@@ -21,25 +21,36 @@ export function delegated(config: NetworkConfig): Delegated {
   return { config: flannelDelegate(config, env), text: delegateText(config, env) };
 }
 
-/** To be called before anything of the pod is made: a file too many harms nobody. It outlives a power cut, as flannel's does. */
+/**
+ * To be called before anything of the pod is made: a file too many harms nobody. It outlives a power cut, as flannel's does. Returns what
+ * puts back what was there before: after an ADD that was one too many, the file of the first one.
+ */
 export function keepDelegate(
   config: NetworkConfig,
   { containerId, text }: { readonly containerId: string; readonly text: string },
-): void {
+): () => void {
   const path = delegatePath(config, containerId);
+  const before = textOf(path);
+  const write = (one: string) => writeFileAtomicSync(path, one, { mode: 0o600, durable: true });
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  writeFileAtomicSync(path, text, { mode: 0o600, durable: true });
+  write(text);
+  return () => (before === undefined ? rmSync(path, { force: true }) : write(before));
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** What the file says; undefined when there is none, or none that can be understood. */
 export function keptDelegate(config: NetworkConfig, containerId: string): NetworkConfig | undefined {
   if (config.role !== 'flannel') return undefined;
-  try {
-    return readDelegateText(readFileSync(delegatePath(config, containerId), 'utf8'), config);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = textOf(delegatePath(config, containerId));
+  return text === undefined ? undefined : readDelegateText(text, config);
 }
 
 export function dropDelegate(config: NetworkConfig, containerId: string): void {

@@ -49,15 +49,14 @@ async function wire(
 ): Promise<CniResult> {
   const { config, text } = delegated(asked);
   const request = addRequest(config, { target, node: context.node });
-  if (text !== undefined) keepDelegate(asked, { containerId: target.containerId, text });
+  const undo =
+    text === undefined ? undefined : keepDelegate(asked, { containerId: target.containerId, text });
   try {
     const wired = await context.wiring.add(request);
     const own = resultOf(wired, { netns: target.netns, dns: dnsOf(config) });
     return mergeResults(context.previous, own);
   } catch (error) {
-    // Of an ADD that was one too many, the file is the first one's.
-    if (!(error instanceof CniError && error.code === cniCodes.interfaceExists))
-      dropDelegate(asked, target.containerId);
+    undo?.();
     throw error;
   }
 }

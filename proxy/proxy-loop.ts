@@ -1,6 +1,7 @@
 // The loop of one family: batches of a source become syncs of a mode, at once after quiet and coalesced in a storm; what fails is
 // tried again, what others changed is put back, and now and then everything is looked at. It knows no kernel and serves nothing.
-// The way of a change is short: a batch, a microtask, the sync of its keys; no timer, no walk over all ports.
+// The way of a change is short: a batch, a microtask, the sync of its keys; no timer, no walk over all ports. Past 300 lines: waiting,
+// coalescing, mending and backing off are one state.
 import type { Family } from '../net/address.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { errorMessage } from '../runtime/error-text.ts';
