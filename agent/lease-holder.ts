@@ -49,8 +49,9 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
   let lost = false;
   let renewedAt: number | undefined;
   let error: unknown;
-  let conflict: string | undefined;
-  /** All that this process has published: a snapshot may be older than the last of it. */
+  /** Under this node's name in the store, as last heard. */
+  let seen: Lease | undefined;
+  /** All that this process has published or was about to: a snapshot may be older than the last of it, or come before the store's answer. */
   const told = new Set<string>();
 
   const isEnded = (): boolean => lease?.expiresAt !== undefined && lease.expiresAt <= clock.now();
@@ -59,6 +60,7 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
 
   async function acquire(advertisement: Advertisement, signal: AbortSignal): Promise<void> {
     const previous = lease ?? options.previous();
+    told.add(whereabouts(advertisement));
     lease = await store.acquire({ ...advertisement, node, previous }, signal);
     published = JSON.stringify(advertisement);
     told.add(whereabouts(lease));
@@ -106,11 +108,7 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
       if (lease === undefined || snapshot.config === undefined) return;
       const found = snapshot.leases.get(leaseKey(lease));
       if (found === undefined || (found.node !== undefined && found.node !== node)) lost = true;
-      // Not taken back: two machines would take it from each other for ever.
-      conflict =
-        found === undefined || found.node !== node || told.has(whereabouts(found))
-          ? undefined
-          : `another machine calls itself "${node}" too: the lease of this name is that of ${found.publicIp ?? found.publicIp6}`;
+      seen = found?.node === node ? found : undefined;
     },
     get isHeld() {
       return lease !== undefined && !lost && !isEnded();
@@ -128,12 +126,20 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
       return error;
     },
     get conflict() {
-      return conflict;
+      // Not taken back: two machines would take it from each other for ever.
+      if (seen === undefined || told.has(whereabouts(seen))) return undefined;
+      return `another machine calls itself "${node}" too: the lease of this name is that of ${seen.publicIp ?? seen.publicIp6}`;
     },
   };
 }
 
 /** What a lease tells the other nodes of its holder. */
-function whereabouts({ publicIp, publicIp6, backendType, backendData, backendDataV6 }: Lease): string {
+function whereabouts({
+  publicIp,
+  publicIp6,
+  backendType,
+  backendData,
+  backendDataV6,
+}: Advertisement): string {
   return JSON.stringify([publicIp, publicIp6, backendType, backendData, backendDataV6]);
 }

@@ -199,7 +199,7 @@ export async function untilStatus(
 export async function until(
   condition: () => boolean | Promise<boolean>,
   complaint: () => string,
-  patience = 15_000,
+  patience = 45_000,
 ): Promise<number> {
   const start = performance.now();
   while (!(await condition())) {
