@@ -14,6 +14,8 @@ const shared = {
 };
 
 export default {
+  // No test is about time: on a loaded machine it only takes longer.
+  testTimeout: 60_000,
   projects: [
     {
       ...shared,
