@@ -68,7 +68,9 @@ interface Reader {
   readonly batch: () => Promise<ServiceBatch>;
 }
 
-function watching(options: { readonly rescanMs?: number; readonly directory?: string } = {}): Reader {
+function watching(
+  options: { readonly rescanMs?: number; readonly settleMs?: number; readonly directory?: string } = {},
+): Reader {
   const source = createServiceDirectory({ directory, ...options });
   opened.push(source);
   const batches = source.watch(abort.signal)[Symbol.asyncIterator]();
@@ -180,7 +182,8 @@ describe('a watched directory of manifests', () => {
     const text =
       'apiVersion: v1\nkind: Service\nmetadata:\n  name: a\n  namespace: ns\nspec:\n  clusterIP: 10.96.0.10\n  ports:\n  - port: 80\n';
     await writeFile(path, `${text}---\n${text.replace('name: a', 'name: b')}`);
-    const { next } = watching();
+    // Long enough for a slow machine between two writes.
+    const { next } = watching({ settleMs: 2000 });
     await next();
     // A port of 8, then of 8080; nothing at all in between; and the first object alone.
     for (const part of ['', text, `${text}---\n${text.slice(0, -2)}`]) await writeFile(path, part);

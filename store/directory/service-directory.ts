@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { StoreProblem } from '../lease-store.ts';
 import type { ServiceBatch, ServiceSource } from '../service-source.ts';
 import { type FolderWatch, watchFolder } from './folder-watch.ts';
-import { ServiceFiles, settleMs } from './service-files.ts';
+import { ServiceFiles, usualSettleMs } from './service-files.ts';
 import { ServiceIndex } from './service-index.ts';
 
 /** From the first event to the read: one rename makes several. */
@@ -30,19 +30,23 @@ export interface ServiceDirectoryOptions {
   readonly directory: string;
   /** Longest time between two looks at everything. */
   readonly rescanMs?: number;
+  /** A file that was written to less than this ago may not be whole yet. 50 unless given. */
+  readonly settleMs?: number;
 }
 
 /** Files NAME.yaml, NAME.yml and NAME.json at any depth. */
 export function createServiceDirectory({
   directory,
   rescanMs = 30_000,
+  settleMs = usualSettleMs,
 }: ServiceDirectoryOptions): ServiceSource {
-  return new ServiceDirectory({ directory: resolve(directory), rescanMs });
+  return new ServiceDirectory({ directory: resolve(directory), rescanMs, settleMs });
 }
 
 class ServiceDirectory implements ServiceSource {
   readonly #directory: string;
   readonly #rescanMs: number;
+  readonly #settleMs: number;
   readonly #files: ServiceFiles;
   readonly #index: ServiceIndex;
   readonly #watches = new Map<string, WatchedFolder & { readonly watch: FolderWatch }>();
@@ -69,11 +73,12 @@ class ServiceDirectory implements ServiceSource {
   #isClosed = false;
   #changed = Promise.withResolvers<void>();
 
-  constructor({ directory, rescanMs }: Required<ServiceDirectoryOptions>) {
+  constructor({ directory, rescanMs, settleMs }: Required<ServiceDirectoryOptions>) {
     this.#directory = directory;
     this.#rescanMs = rescanMs;
+    this.#settleMs = settleMs;
     this.#index = new ServiceIndex({ nameOf: (file) => join(directory, file) });
-    this.#files = new ServiceFiles({ directory, index: this.#index });
+    this.#files = new ServiceFiles({ directory, index: this.#index, settleMs });
   }
 
   async *watch(signal: AbortSignal): AsyncGenerator<ServiceBatch, void, undefined> {
@@ -202,7 +207,7 @@ class ServiceDirectory implements ServiceSource {
     if (unsettled.size > 0) {
       for (const path of unsettled) paths.add(path);
       this.#workHeardAt = Math.min(this.#workHeardAt ?? heardAt, heardAt);
-      this.#schedule(settleMs);
+      this.#schedule(this.#settleMs);
     }
     this.#schedule(Math.max(0, this.#allDue - this.#lookedAt));
   }

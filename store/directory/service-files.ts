@@ -12,7 +12,7 @@ import { enterFolder, type Folder, folderOf } from './service-folders.ts';
 import type { ServiceIndex } from './service-index.ts';
 
 /** A file that was written to less than this ago may not be whole yet; milliseconds. */
-export const settleMs = 50;
+export const usualSettleMs = 50;
 
 /** Two changes within a tick of the kernel's clock (4 ms) cannot be told apart by a file's times. */
 const tickMs = 20;
@@ -48,12 +48,15 @@ export interface ServiceFilesOptions {
   readonly index: ServiceIndex;
   /** False: what is there now is taken as it is, as there will not be another look. */
   readonly isPatient?: boolean;
+  /** `usualSettleMs` unless given. */
+  readonly settleMs?: number | undefined;
 }
 
 export class ServiceFiles {
   readonly #directory: string;
   readonly #index: ServiceIndex;
   readonly #isPatient: boolean;
+  readonly #settleMs: number;
   readonly #files = new Map<string, FileState>();
   readonly #folders = new Map<string, Folder>();
   readonly #problems = new Map<string, string>();
@@ -62,10 +65,11 @@ export class ServiceFiles {
   /** Since when the directory is gone, while what was in it is kept. */
   #missingSince: number | undefined;
 
-  constructor({ directory, index, isPatient = true }: ServiceFilesOptions) {
+  constructor({ directory, index, isPatient = true, settleMs = usualSettleMs }: ServiceFilesOptions) {
     this.#directory = directory;
     this.#index = index;
     this.#isPatient = isPatient;
+    this.#settleMs = settleMs;
   }
 
   /** By path. Those that can be watched. */
@@ -90,7 +94,7 @@ export class ServiceFiles {
     this.#breather.stop();
   }
 
-  /** Brings the index to what is there. Gives the paths that are being written: to be looked at again after `settleMs`. */
+  /** Brings the index to what is there. Gives the paths that are being written: to be looked at again after that time. */
   async look({ trees, folders, paths }: ServiceWork): Promise<ReadonlySet<string>> {
     this.#unsettled = new Set();
     if (trees.has('')) {
@@ -218,7 +222,7 @@ export class ServiceFiles {
   async #missing(): Promise<void> {
     this.#problems.set('', `Cannot read "${this.#directory}": there is no such directory`);
     this.#missingSince ??= performance.now();
-    if (performance.now() - this.#missingSince < settleMs && this.#folders.has('')) {
+    if (performance.now() - this.#missingSince < this.#settleMs && this.#folders.has('')) {
       this.#unsettled.add('');
       return;
     }
@@ -257,7 +261,7 @@ export class ServiceFiles {
   /** By the time that the kernel sets: the other one may be anything. */
   #isYoung({ changedAt }: FileStamp): boolean {
     const age = Date.now() - changedAt;
-    return this.#isPatient && age >= 0 && age < settleMs;
+    return this.#isPatient && age >= 0 && age < this.#settleMs;
   }
 
   #isLink(path: string): boolean {
