@@ -27,6 +27,8 @@ export interface KernelErrorDetail {
   readonly kernelMessage?: string | undefined;
   /** Where in the request the kernel found the fault, in bytes from the message's start. */
   readonly offset?: number | undefined;
+  /** Where the number is none of errno.h's but a subsystem's own: its name there, and what it means. */
+  readonly own?: { readonly code: string; readonly text: string } | undefined;
   readonly cause?: unknown;
 }
 
@@ -40,11 +42,11 @@ export class KernelError extends Error {
   readonly offset: number | undefined;
 
   constructor(detail: KernelErrorDetail) {
-    const code = errnoName(detail.errno);
+    const { code, text } = detail.own ?? { code: errnoName(detail.errno), text: errnoText(detail.errno) };
     const subject = detail.object === '' ? '' : ` "${detail.object}"`;
     const words = detail.kernelMessage === undefined ? '' : `: ${detail.kernelMessage}`;
     super(
-      `Cannot ${detail.operation}${subject}: ${errnoText(detail.errno)} (${code})${words}`,
+      `Cannot ${detail.operation}${subject}: ${text} (${code})${words}`,
       detail.cause === undefined ? undefined : { cause: detail.cause },
     );
     this.name = 'KernelError';

@@ -54,6 +54,17 @@ export class Netns implements Disposable {
     return Netns.open('/proc/thread-self/ns/net');
   }
 
+  /** Makes an empty namespace that no path leads to: it goes with this handle and what was started in it. Throws KernelError: EPERM. */
+  static create(): Netns {
+    const back = homeDescriptor();
+    libc.unshare(libc.CLONE_NEWNET);
+    try {
+      return Netns.current();
+    } finally {
+      leaveTo(back);
+    }
+  }
+
   get fd(): number {
     if (!this.#open) throw new TypeError(`Cannot use namespace "${this.path}": it is closed`);
     return this.#fd;

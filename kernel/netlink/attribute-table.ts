@@ -4,6 +4,7 @@ import { type ByteReader, type ByteWriter, DecodeError } from './bytes.ts';
 import type { Codec, ValueOf } from './codec.ts';
 
 const NLA_F_NESTED = 0x8000;
+const NLA_F_NET_BYTEORDER = 0x4000;
 const NLA_TYPE_MASK = 0x3fff;
 const headerSize = 4;
 const longestAttribute = 0xffff;
@@ -17,6 +18,8 @@ type Seen = Readonly<Record<string, unknown>>;
 export interface Attribute<T> {
   readonly type: number;
   readonly nested: boolean;
+  /** The header says "in network order". */
+  readonly inNetOrder?: boolean | undefined;
   /** The codec, given what was read (or is to be written) of the attributes above it in the table. */
   codec(seen: Seen): Codec<T> | undefined;
 }
@@ -33,6 +36,11 @@ export type TableValue<C> = C extends Codec<infer T> ? T : never;
 /** An attribute with a plain payload. */
 export function at<T>(type: number, codec: Codec<T>): Attribute<T> {
   return { type, nested: false, codec: () => codec };
+}
+
+/** The same with a header that says that the number is in network order, which its codec writes: ipset wants it. */
+export function atInNetOrder<T>(type: number, codec: Codec<T>): Attribute<T> {
+  return { type, nested: false, inNetOrder: true, codec: () => codec };
 }
 
 /** An attribute that holds attributes. `unmarked`: the header does not say so (older parts of the kernel's interface). */
@@ -124,7 +132,8 @@ function writeAttribute(out: ByteWriter, attribute: Attribute<unknown>, content:
   out.align();
   const start = out.length;
   out.u16(0);
-  out.u16(attribute.nested ? attribute.type | NLA_F_NESTED : attribute.type);
+  const order = attribute.inNetOrder === true ? NLA_F_NET_BYTEORDER : 0;
+  out.u16(attribute.type | order | (attribute.nested ? NLA_F_NESTED : 0));
   content();
   const length = out.length - start;
   if (length > longestAttribute) {
