@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { IpAddress } from '../net/address.ts';
 import { Prefix } from '../net/prefix.ts';
+import type { HookOutcome } from './hook-outcome.ts';
 import { FakeIptablesKernel } from './iptables/fake.ts';
 import { baseChain, rule, table } from './nft/declare.ts';
 import { flowText } from './nft/evaluate.ts';
@@ -12,7 +13,7 @@ import { type Packet, packet } from './nft/packet.ts';
 import { planNft } from './nft/plan.ts';
 import { dnat, masquerade } from './nft/statement.ts';
 import { protocol } from './nft/value-text.ts';
-import { type HookOutcome, walkPacket } from './packet-way.ts';
+import { walkPacket } from './packet-way.ts';
 
 const address = (text: string) => IpAddress.parse(text);
 const node = address('192.0.2.1');

@@ -1,16 +1,12 @@
-// The whole way of a packet through one machine: from hook to hook, with the routing decision in between. What rules do at a hook is
-// the caller's: nft's fake, the fake of iptables, or both one after the other.
+// The whole way of a packet through one machine: from hook to hook, with the routing decision in between, and ip_vs where it stands.
+// What rules do at a hook is the caller's: nft's fake, the fake of iptables, or both one after the other.
 import type { IpAddress } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
+import type { HookOutcome } from './hook-outcome.ts';
+import type { HookPart } from './hook-part.ts';
 import type { Hook } from './nft/objects.ts';
 import type { Packet } from './nft/packet.ts';
-
-/** What a hook did; nft's Evaluation is one. */
-export interface HookOutcome<Entry> {
-  readonly verdict: 'accept' | 'drop' | 'reject';
-  readonly packet: Packet;
-  readonly trace: readonly Entry[];
-}
+import { type AskIpvs, hopWithIpvs } from './packet-way-ipvs.ts';
 
 export interface Hop<Entry> extends HookOutcome<Entry> {
   readonly hook: Hook;
@@ -32,30 +28,35 @@ export interface WayOptions {
   readonly localAddresses: readonly (IpAddress | Prefix)[];
   /** The link that the routing table has for an address. */
   readonly linkTo?: ((address: IpAddress) => string | undefined) | undefined;
+  /** Without it there is no ip_vs. */
+  readonly ipvs?: AskIpvs | undefined;
 }
 
 const loopback = 'lo';
 
 /**
  * Follows a packet that begins a connection: prerouting, then input, or forward and postrouting; output and postrouting, and for one
- * to this machine itself prerouting and input after that. Sources and destinations that the kernel would not route are not told apart
- * (martians): rules see them all.
+ * to this machine itself prerouting and input after that. What ip_vs sends on from input or output passes output anew, and postrouting.
+ * Sources and destinations that the kernel would not route are not told apart (martians): rules see them all.
+ *
+ * `at` runs the packet's hook, or the part of it; hooks are run in parts only with `ipvs`.
  */
 export function walkPacket<Entry>(
-  at: (packet: Packet) => HookOutcome<Entry>,
-  { packet, localAddresses, linkTo }: WayOptions,
+  at: (packet: Packet, part?: HookPart) => HookOutcome<Entry>,
+  { packet, localAddresses, linkTo, ipvs }: WayOptions,
 ): PacketWay<Entry> {
   const hops: Hop<Entry>[] = [];
   const isLocal = (address: IpAddress) =>
     address.isLoopback || localAddresses.some((one) => covers(one, address));
   let now = packet;
   let hook: Hook | undefined = firstHook(packet);
-  for (; hook !== undefined; hook = nextHook(hook, isLocal(now.daddr))) {
+  while (hook !== undefined) {
     now = atHook(now, { hook, link: isLocal(now.daddr) ? loopback : linkTo?.(now.daddr) });
-    const outcome = at(now);
+    const { isStolen, ...outcome } = hopWithIpvs(now, { at, ipvs, isLocal });
     now = outcome.packet;
     hops.push({ ...outcome, hook });
     if (outcome.verdict !== 'accept') return { ...ended(now, hops), verdict: outcome.verdict };
+    hook = isStolen ? 'output' : nextHook(hook, isLocal(now.daddr));
   }
   return { ...ended(now, hops), verdict: 'accept' };
 }
@@ -99,8 +100,17 @@ function atHook(
     case 'input':
       return { ...packet, hook, oif: undefined };
     case 'output':
-      return { ...packet, hook, iif: undefined, oif: link };
+      return { ...packet, hook, iif: undefined, oif: link, ct: atOutput(packet) };
     default:
-      return { ...packet, hook, oif: link };
+      return { ...packet, hook, oif: link, ct: behindOutput(packet) };
   }
+}
+
+/** Where ip_vs sends to is no matter for nat any more, which has let the packet come to it. Whom it says it is from, is. */
+function atOutput({ byIpvs, ct }: Packet): Packet['ct'] {
+  return byIpvs === true ? { ...ct, natDecided: true } : ct;
+}
+
+function behindOutput({ hook, byIpvs, ct }: Packet): Packet['ct'] {
+  return byIpvs === true && hook === 'output' ? { ...ct, natDecided: undefined } : ct;
 }

@@ -64,18 +64,35 @@ class KernelConntrack implements Conntrack {
    * of no more than a family: an old one would delete everything.
    */
   flush(filter: FlowFilter): void {
-    if (kernelFilter(filter).isWhole) {
-      const request = filterRequest(filter, { type: IPCTNL_MSG_CT_DELETE, operation: 'delete flows' });
-      const [error] = this.#socket.execute([request]);
-      if (error === undefined || isNotFound(error)) return;
-      if (!isNotSupported(error) && error.code !== 'EINVAL') throw error;
-    }
+    if (kernelFilter(filter).isWhole && flushByFilter(this.#socket, filter)) return;
     this.delete(filter);
   }
 
   close(): void {
     this.#socket.close();
   }
+}
+
+/** Whether the kernel deletes by a filter in one walk (6.8 and later). It is tried: what the filter holds is gone afterwards. */
+export function flushesByFilter(
+  filter: FlowFilter,
+  options: { readonly netns?: Netns | undefined } = {},
+): boolean {
+  const socket = new NetlinkSocket({ protocol: NETLINK_NETFILTER, netns: options.netns });
+  try {
+    return kernelFilter(filter).isWhole && flushByFilter(socket, filter);
+  } finally {
+    socket.close();
+  }
+}
+
+/** False when the kernel knows no such thing: then nothing is deleted. */
+function flushByFilter(socket: NetlinkSocket, filter: FlowFilter): boolean {
+  const request = filterRequest(filter, { type: IPCTNL_MSG_CT_DELETE, operation: 'delete flows' });
+  const [error] = socket.execute([request]);
+  if (error === undefined || isNotFound(error)) return true;
+  if (!isNotSupported(error) && error.code !== 'EINVAL') throw error;
+  return false;
 }
 
 function filterRequest(

@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { IpAddress } from '../../net/address.ts';
 import { everyOutcome } from '../every-outcome.ts';
+import { FakeIpsetKernel } from '../ipset/fake.ts';
+import type { Ipset, IpsetEntry } from '../ipset/objects.ts';
 import { flowText } from '../nft/evaluate.ts';
 import { type Packet, packet } from '../nft/packet.ts';
 import { walkPacket } from '../packet-way.ts';
@@ -69,6 +71,11 @@ describe('what rules ask', () => {
     ['-m conntrack --ctorigdstport 80', true],
     ['-m conntrack ! --ctorigdstport 1:1000', false],
     ['-m addrtype --dst-type LOCAL', false],
+    ['-m physdev --physdev-is-in', false],
+    ['-m physdev ! --physdev-is-in', true],
+    ['-m ipvs --ipvs', false],
+    ['-m ipvs ! --ipvs', true],
+    ['-m ipvs ! --vport 81', false],
     ['-m addrtype ! --dst-type LOCAL --src-type UNICAST', true],
   ])('%s', async (rule, fits) => {
     expect((await dropping(rule))(to80)).toBe(fits);
@@ -89,6 +96,44 @@ describe('what rules ask', () => {
     const invalid = tcp('10.0.0.1', { ct: { state: 'invalid' } });
     expect((await dropping('-m conntrack --ctstate INVALID'))(invalid)).toBe(true);
     expect((await dropping('-m conntrack --ctorigdstport 80'))(invalid)).toBe(false);
+  });
+
+  test('what the machine knows of the packet', async () => {
+    const server = { protocol: 'tcp', address: address('10.9.0.1'), port: 443 } as const;
+    const more: IptablesSurroundings = { cameOverBridge: () => true, virtualServerOf: () => server };
+    const fits = async (rule: string) => (await dropping(rule))(to80, more);
+    expect(await fits('-m physdev --physdev-is-in')).toBe(true);
+    expect(await fits('-m ipvs --ipvs')).toBe(true);
+    expect(await fits('-m ipvs --vproto tcp --vaddr 10.9.0.1 --vport 443')).toBe(true);
+    expect(await fits('-m ipvs --vaddr 10.0.0.0/8 ! --vport 80')).toBe(true);
+    expect(await fits('-m ipvs --vproto udp --vport 443')).toBe(false);
+  });
+
+  test('sets', async () => {
+    const sets: FakeIpsetKernel = new FakeIpsetKernel({ references: (name) => kernel.asking(name) });
+    const kernel = new FakeIptablesKernel({ sets });
+    const set: Ipset = { name: 'S', type: 'hash:ip,port', family: 4, maxElements: 9 };
+    const entry: IpsetEntry = { address: address('10.0.0.1'), protocol: 'tcp', port: 80 };
+    sets.access().apply([{ kind: 'set-create', set }]);
+    await kernel
+      .access(4)
+      .restore(
+        '*filter\n-A FORWARD -m set --match-set S dst,dst -j DROP\n-A FORWARD -p udp -m set ! --match-set S dst,dst -j DROP\nCOMMIT\n',
+      );
+    const verdict = (more: IptablesSurroundings = {}) =>
+      kernel.evaluate({ ...to80, hook: 'forward' }, more).verdict;
+    expect(verdict()).toBe('accept');
+    sets.access().apply([{ kind: 'entry-add', set, entry }]);
+    expect(verdict()).toBe('drop');
+    expect(verdict({ inSet: () => false })).toBe('accept');
+    expect(kernel.asking('S')).toBe(2);
+    const six = '*filter\n-A FORWARD -m set --match-set S dst,dst -j DROP\nCOMMIT\n';
+    await expect(kernel.access(6).restore(six)).rejects.toThrow(/family of set S is IPv4/);
+    await expect(new FakeIptablesKernel().access(4).restore(six)).rejects.toThrow(/Set S doesn't exist/);
+    const [refused] = sets.access().apply([{ kind: 'set-destroy', name: 'S' }]);
+    expect(refused?.error?.message).toMatch(/in use by a rule/);
+    await kernel.access(4).restore('*filter\n-F FORWARD\nCOMMIT\n');
+    expect(kernel.asking('S')).toBe(0);
   });
 
   test('chance', async () => {

@@ -1,9 +1,10 @@
-// Walks a packet through the tables at its hook, as the kernel would: raw, mangle, nat (only for a connection's first packet), filter,
-// with jumps, policies and NAT. Tests use it to follow packets through rules without a kernel.
+// Walks a packet through the tables at its hook, as the kernel would: by priority, nat only for a connection's first packet, with jumps,
+// policies and NAT. Tests use it to follow packets through rules without a kernel.
+import { type HookPart, isInPart } from '../hook-part.ts';
 import type { Evaluation, TraceEntry } from '../nft/evaluate.ts';
 import type { Hook } from '../nft/objects.ts';
 import type { Packet } from '../nft/packet.ts';
-import { type IptablesTableName, iptablesTables } from './builtin-chains.ts';
+import { type IptablesTableName, iptablesTables, tablePriority } from './builtin-chains.ts';
 import { type MatchContext, ruleFits } from './match-packet.ts';
 import type { Rule, Target } from './rule.ts';
 import { ruleLine } from './rule-text.ts';
@@ -22,19 +23,34 @@ const builtinOf: Readonly<Partial<Record<Hook, string>>> = {
 /** `translated`: the nat table has said what happens to the connection. */
 type Decision = 'accept' | 'drop' | 'reject' | 'translated';
 
-/** The tables are those of the packet's family. The trace names matched rules as iptables-save prints them. */
-export function evaluate(state: IptablesState, packet: Packet, context: MatchContext): Evaluation {
+/**
+ * The whole hook, or a part of it. The tables are those of the packet's family. The trace names matched rules as iptables-save prints
+ * them.
+ */
+export function evaluate(
+  state: IptablesState,
+  packet: Packet,
+  context: MatchContext & { readonly part?: HookPart | undefined },
+): Evaluation {
   const chain = builtinOf[packet.hook];
   if (chain === undefined)
     throw new TypeError(`Cannot evaluate hook ${packet.hook}: iptables has no chain there`);
   const walk = new Walk(packet, context);
-  for (const table of iptablesTables) {
+  for (const table of tablesAt(packet.hook, context.part)) {
     if (!state[table].has(chain) || (table === 'nat' && !wantsNat(walk.packet))) continue;
     const decision = walk.builtin(table, { chains: state[table], chain });
     if (decision === 'drop' || decision === 'reject')
       return { verdict: decision, packet: walk.packet, trace: walk.trace };
   }
   return { verdict: 'accept', packet: walk.packet, trace: walk.trace };
+}
+
+function tablesAt(hook: Hook, part: HookPart = {}): readonly IptablesTableName[] {
+  return iptablesTables
+    .map((table) => ({ table, priority: tablePriority(table, hook) }))
+    .filter(({ priority }) => isInPart(priority, part))
+    .sort((a, b) => a.priority - b.priority)
+    .map(({ table }) => table);
 }
 
 function wantsNat({ ct }: Packet): boolean {
@@ -105,6 +121,12 @@ class Walk {
           dport: target.port ?? this.packet.dport,
           ct: { ...this.#connection(), dnat: true },
         };
+        return 'translated';
+      case 'netmap':
+        if (target.prefix.length > 0)
+          throw new TypeError(
+            `Cannot evaluate NETMAP --to ${target.prefix}: only what keeps the destination is known`,
+          );
         return 'translated';
       case 'masquerade':
         this.packet = {

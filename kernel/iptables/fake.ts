@@ -2,6 +2,8 @@
 // print, and packets that can be walked through what it holds. Passes the same suite as the programs.
 import type { Family } from '../../net/address.ts';
 import { ProgramError } from '../exec.ts';
+import type { HookPart } from '../hook-part.ts';
+import type { SetQuestion } from '../ipset/ask-set.ts';
 import type { Evaluation } from '../nft/evaluate.ts';
 import type { Packet } from '../nft/packet.ts';
 import { type IptablesTableName, isTableName } from './builtin-chains.ts';
@@ -10,7 +12,8 @@ import { evaluate } from './evaluate.ts';
 import { FakeTable } from './fake-table.ts';
 import type { IptablesSurroundings } from './match-packet.ts';
 import { RecentLists } from './recent-lists.ts';
-import { parseRestoreLine } from './restore-text.ts';
+import { parseRestoreLine, type RestoreCommand } from './restore-text.ts';
+import type { Match } from './rule.ts';
 import { type TableChange, TableRefusal } from './table-change.ts';
 
 /** One call of restore that was carried out, or refused. */
@@ -24,24 +27,40 @@ export interface FakeRestore {
 
 type Tables = Readonly<Record<IptablesTableName, FakeTable>>;
 
+/** The sets that rules may ask: FakeIpsetKernel is one. */
+export interface AskedSets {
+  /** Of which family's packets the set can be asked; undefined when there is none of that name. */
+  familyOf(name: string): Family | 'any' | undefined;
+  has(name: string, question: SetQuestion): boolean;
+}
+
+export interface FakeIptablesOptions {
+  /** A rule that asks for another set is refused; so is any that asks for one, where this is not given. */
+  readonly sets?: AskedSets | undefined;
+}
+
 /** Several accesses of one kernel see each other's changes. */
 export class FakeIptablesKernel {
   readonly #families: Readonly<Record<Family, Tables>>;
   readonly #recent: RecentLists;
   readonly #restores: FakeRestore[] = [];
+  readonly #sets: AskedSets | undefined;
   #saves = 0;
   #generation = 1;
+  /** Counted once for each generation. */
+  #asking: { readonly generation: number; readonly counts: ReadonlyMap<string, number> } | undefined;
   #refusal: string | undefined;
 
-  constructor(from?: FakeIptablesKernel) {
+  constructor({ sets }: FakeIptablesOptions = {}, from?: FakeIptablesKernel) {
+    this.#sets = sets;
     const before = from === undefined ? undefined : from.#families;
     this.#families = { 4: copyTables(before?.[4]), 6: copyTables(before?.[6]) };
     this.#recent = from === undefined ? new RecentLists() : from.#recent.copy();
   }
 
   /** Another kernel with the same tables and lists, which change of their own. */
-  fork(): FakeIptablesKernel {
-    return new FakeIptablesKernel(this);
+  fork(options: FakeIptablesOptions = { sets: this.#sets }): FakeIptablesKernel {
+    return new FakeIptablesKernel(options, this);
   }
 
   access(family: Family): IptablesAccess {
@@ -83,8 +102,11 @@ export class FakeIptablesKernel {
     this.#refusal = words;
   }
 
-  /** Walks a packet through its hook; what rules add to recent lists stays. */
-  evaluate(packet: Packet, surroundings: IptablesSurroundings = {}): Evaluation {
+  /** Walks a packet through its hook, or a part of it; what rules add to recent lists stays. */
+  evaluate(
+    packet: Packet,
+    surroundings: IptablesSurroundings & { readonly part?: HookPart | undefined } = {},
+  ): Evaluation {
     const tables = this.#families[packet.saddr.family];
     const state = {
       raw: tables.raw.chains,
@@ -92,7 +114,12 @@ export class FakeIptablesKernel {
       nat: tables.nat.chains,
       filter: tables.filter.chains,
     };
-    return evaluate(state, packet, { ...surroundings, recent: (lookup) => this.#recent.look(lookup) });
+    const sets = this.#sets;
+    return evaluate(state, packet, {
+      ...(sets === undefined ? {} : { inSet: (name, question) => sets.has(name, question) }),
+      ...surroundings,
+      recent: (lookup) => this.#recent.look(lookup),
+    });
   }
 
   #restore(text: string, family: Family): void {
@@ -141,6 +168,7 @@ export class FakeIptablesKernel {
     }
     if (open === undefined) throw new TableRefusal('no table was named');
     if (step.kind === 'command') {
+      this.#refuseUnknownSets(step.command, family);
       open.run(step.command);
       return open;
     }
@@ -150,15 +178,43 @@ export class FakeIptablesKernel {
     return undefined;
   }
 
+  /** The programs look a set up while they read, whatever the command. */
+  #refuseUnknownSets(command: RestoreCommand, family: Family): void {
+    if (!('rule' in command) || typeof command.rule === 'number') return;
+    for (const match of command.rule.matches) {
+      if (match.kind !== 'set') continue;
+      const of = this.#sets?.familyOf(match.name);
+      if (of === undefined) throw new TableRefusal(`Set ${match.name} doesn't exist.`);
+      if (of !== 'any' && of !== family)
+        throw new TableRefusal(
+          `The protocol family of set ${match.name} is IPv${of}, which is not applicable.`,
+        );
+    }
+  }
+
+  /** How often rules ask for a set: what FakeIpsetKernel wants to know before it destroys one. */
+  asking(set: string): number {
+    if (this.#asking?.generation !== this.#generation) {
+      const counts = new Map<string, number>();
+      for (const match of this.#matches())
+        if (match.kind === 'set') counts.set(match.name, (counts.get(match.name) ?? 0) + 1);
+      this.#asking = { generation: this.#generation, counts };
+    }
+    return this.#asking.counts.get(set) ?? 0;
+  }
+
   #forgetUnnamedLists(): void {
     if (this.#recent.isEmpty) return;
-    const rules = Object.values(this.#families).flatMap((tables) =>
-      Object.values(tables).flatMap(({ chains }) => [...chains.values()].flatMap((chain) => chain.rules)),
-    );
-    const names = rules.flatMap(({ matches }) =>
-      matches.flatMap((match) => (match.kind === 'recent' ? [match.list] : [])),
-    );
+    const names = this.#matches().flatMap((match) => (match.kind === 'recent' ? [match.list] : []));
     this.#recent.keep(new Set(names));
+  }
+
+  #matches(): readonly Match[] {
+    return Object.values(this.#families)
+      .flatMap((tables) => Object.values(tables))
+      .flatMap(({ chains }) =>
+        [...chains.values()].flatMap(({ rules }) => rules.flatMap(({ matches }) => matches)),
+      );
   }
 }
 

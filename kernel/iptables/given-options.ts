@@ -3,8 +3,8 @@
 import type { Family } from '../../net/address.ts';
 import type { Criterion } from './rule.ts';
 
-/** `value`: a word follows. `!`: may be negated. */
-export type OptionForm = 'flag' | '!flag' | 'value' | '!value';
+/** `value`: a word follows; `pair`: two, which are given with a blank between. `!`: may be negated. */
+export type OptionForm = 'flag' | '!flag' | 'value' | '!value' | '!pair';
 
 /** One match or target: its options, and how to make it of those given. */
 export interface WordForm<T> {

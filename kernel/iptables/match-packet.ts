@@ -1,9 +1,12 @@
 // Whether a rule fits a packet. What then becomes of it is evaluate.ts.
 import type { IpAddress } from '../../net/address.ts';
+import { transportNumber } from '../../net/transport.ts';
+import type { SetQuestion } from '../ipset/ask-set.ts';
+import type { VirtualServerId } from '../ipvs/objects.ts';
 import type { Surroundings } from '../nft/evaluate-expression.ts';
 import type { CtState, Packet } from '../nft/packet.ts';
 import type { RecentLookup } from './recent-lists.ts';
-import type { ConntrackState, Criterion, Match, PortRange, RouteType, Rule } from './rule.ts';
+import type { ConntrackState, Criterion, IpvsMatch, Match, PortRange, RouteType, Rule } from './rule.ts';
 
 /** What the kernel takes from the machine around it, given by the test: that of nft's fake, and time. */
 export interface IptablesSurroundings extends Pick<Surroundings, 'addressType' | 'addressOf'> {
@@ -13,6 +16,12 @@ export interface IptablesSurroundings extends Pick<Surroundings, 'addressType' |
   readonly happens?: ((probability: number) => boolean) | undefined;
   /** Milliseconds; for the lists of match recent. 0 unless given. */
   readonly now?: (() => number) | undefined;
+  /** Whether an ipset has these parts of the packet. That of the kernel's own sets, unless given. */
+  readonly inSet?: ((name: string, question: SetQuestion) => boolean) | undefined;
+  /** Whether the packet came over a port of a bridge; none did unless given. */
+  readonly cameOverBridge?: ((packet: Packet) => boolean) | undefined;
+  /** The virtual server whose connection the packet belongs to; none unless given. */
+  readonly virtualServerOf?: ((packet: Packet) => VirtualServerId | undefined) | undefined;
 }
 
 export interface MatchContext extends IptablesSurroundings {
@@ -65,6 +74,14 @@ function matchFits(match: Match, packet: Packet, context: MatchContext): boolean
         address: match.side === 'source' ? packet.saddr : packet.daddr,
         now: context.now?.() ?? 0,
       });
+    case 'set':
+      if (context.inSet === undefined)
+        throw new TypeError(`Cannot evaluate match set: nobody can be asked about set "${match.name}"`);
+      return context.inSet(match.name, { directions: match.directions, packet }) !== match.not;
+    case 'physdev':
+      return (context.cameOverBridge?.(packet) ?? false) !== match.not;
+    case 'ipvs':
+      return ipvsFits(match, context.virtualServerOf?.(packet));
     default:
       return match satisfies never;
   }
@@ -93,6 +110,17 @@ function conntrackFits(match: Extract<Match, { kind: 'conntrack' }>, packet: Pac
   // Without a connection there is no more to ask: conntrack_mt fits if only states were wanted.
   if (ct.state === 'invalid' || ct.state === 'untracked') return match.states !== undefined;
   return holds(match.originalPort, (ports) => within((ct.original ?? packet).dport, ports));
+}
+
+/** What belongs to no virtual server fits nothing that is asked about one, not even negated (ipvs_mt). */
+function ipvsFits(match: IpvsMatch, server: VirtualServerId | undefined): boolean {
+  if (match.isIpvs !== undefined) return (server !== undefined) !== match.isIpvs.not;
+  if (server === undefined) return false;
+  return (
+    holds(match.protocol, (protocol) => protocol === transportNumber[server.protocol]) &&
+    holds(match.address, (prefix) => prefix.contains(server.address)) &&
+    holds(match.port, (port) => port === server.port)
+  );
 }
 
 function typeOf(address: IpAddress, { addressType }: MatchContext): RouteType {

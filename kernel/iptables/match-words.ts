@@ -3,6 +3,7 @@
 import { IpAddress } from '../../net/address.ts';
 import { type Transport, transports } from '../../net/transport.ts';
 import type { WordForm } from './given-options.ts';
+import { ipvsModeForms } from './ipvs-mode-words.ts';
 import { type Criterion, conntrackStates, type Match, type PortRange, routeTypes } from './rule.ts';
 import { readNumber } from './words.ts';
 
@@ -127,6 +128,7 @@ export const matchForms: ReadonlyMap<string, WordForm<Match>> = new Map([
   ['addrtype', addrtype],
   ['statistic', statistic],
   ['recent', recent],
+  ...ipvsModeForms,
 ]);
 
 /** "80", "80:90", "80:", ":90". */

@@ -1,14 +1,13 @@
 // Reads a rule as iptables-restore takes it and iptables-save prints it. Every word must be understood; one that is not is named.
-import { type Family, IpAddress } from '../../net/address.ts';
-import { Prefix } from '../../net/prefix.ts';
+import type { Family } from '../../net/address.ts';
 import { transportNumber } from '../../net/transport.ts';
 import { protocolName } from '../nft/value-text.ts';
 import { chainName } from './chain-name.ts';
 import { GivenOptions, type WordForm } from './given-options.ts';
 import { matchForms } from './match-words.ts';
+import { readNetwork, readProtocol } from './network-words.ts';
 import type { Criterion, Match, Rule, Target } from './rule.ts';
 import { targetForms } from './target-words.ts';
-import { readNumber } from './words.ts';
 
 /** One name for each option that has several. */
 const aliases: ReadonlyMap<string, string> = new Map([
@@ -24,12 +23,6 @@ const aliases: ReadonlyMap<string, string> = new Map([
   ['--goto', '-g'],
   ['--source-port', '--sport'],
   ['--destination-port', '--dport'],
-]);
-
-const protocolNumbers: ReadonlyMap<string, number> = new Map([
-  ...Array.from({ length: 256 }, (_, number) => [protocolName(number), number] as const),
-  ['icmpv6', 58],
-  ['all', 0],
 ]);
 
 /** A match or target whose options are still coming. */
@@ -53,18 +46,26 @@ export function parseRule(words: readonly string[], family: Family): Rule {
     if (not) at++;
     const word = words[at] ?? '';
     const option = aliases.get(word) ?? word;
-    const takes = takesValue(draft, option, family);
-    const value = takes ? words[at + 1] : '';
-    if (value === undefined) throw new SyntaxError(`Cannot use ${word}: nothing follows it`);
-    if (takes) at++;
-    put(draft, { option, not, value }, family);
+    const count = valueWords(draft, option, family);
+    const values = words.slice(at + 1, at + 1 + count);
+    if (values.length < count)
+      throw new SyntaxError(
+        values.length === 0
+          ? `Cannot use ${word}: nothing follows it`
+          : `Cannot use ${word}: two words must follow it`,
+      );
+    at += count;
+    put(draft, { option, not, value: values.join(' ') }, family);
   }
   return finish(draft, family);
 }
 
-function takesValue(draft: Draft, option: string, family: Family): boolean {
-  if (/^-[sdiopmjg]$/.test(option)) return true;
-  return ownerOf(draft, option, family).form.options[option]?.endsWith('value') === true;
+/** How many words belong to the option. */
+function valueWords(draft: Draft, option: string, family: Family): number {
+  if (/^-[sdiopmjg]$/.test(option)) return 1;
+  const form = ownerOf(draft, option, family).form.options[option];
+  if (form === '!pair') return 2;
+  return form?.endsWith('value') === true ? 1 : 0;
 }
 
 function put(
@@ -177,20 +178,7 @@ function criterion<T>(
   return undefined;
 }
 
-function readNetwork(text: string, family: Family): Prefix | undefined {
-  const address = IpAddress.tryParse(text);
-  const prefix = address === undefined ? Prefix.tryParse(text) : Prefix.host(address);
-  if (prefix?.family !== family)
-    throw new SyntaxError(`Cannot use "${text}" as an IPv${family} address or network`);
-  return prefix.length === 0 ? undefined : prefix.network();
-}
-
 function readLink(name: string): string | undefined {
   if (!/^[^\s/]{1,15}$/.test(name)) throw new SyntaxError(`Cannot use "${name}" as a link`);
   return name === '+' ? undefined : name;
-}
-
-function readProtocol(text: string): number | undefined {
-  const number = protocolNumbers.get(text.toLowerCase()) ?? readNumber(text, 255);
-  return number === 0 ? undefined : number;
 }

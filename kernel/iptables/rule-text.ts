@@ -68,6 +68,20 @@ function matchText(match: Match): string {
       );
     case 'recent':
       return recentText(match);
+    case 'set':
+      return words('-m set', match.not ? '!' : '', `--match-set ${match.name} ${match.directions.join(',')}`);
+    case 'physdev':
+      return words('-m physdev', match.not ? '!' : '', '--physdev-is-in');
+    case 'ipvs':
+      return words(
+        '-m ipvs',
+        option('--ipvs', match.isIpvs, () => ''),
+        option('--vproto', match.protocol, String),
+        option('--vaddr', match.address, ({ address, length, bits }) =>
+          length === bits ? `${address}` : `${address}/${length}`,
+        ),
+        option('--vport', match.port, String),
+      );
     default:
       return match satisfies never;
   }
@@ -96,6 +110,8 @@ function targetText(target: Target): string {
       return words('-j MASQUERADE', target.randomFully ? '--random-fully' : '');
     case 'dnat':
       return `-j DNAT --to-destination ${endText(target.address, target.port)}`;
+    case 'netmap':
+      return `-j NETMAP --to ${target.prefix}`;
     case 'jump':
       return `-j ${target.chain}`;
     case 'goto':

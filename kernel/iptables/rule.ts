@@ -3,6 +3,7 @@
 import type { IpAddress } from '../../net/address.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import type { Transport } from '../../net/transport.ts';
+import type { SetDirection } from '../ipset/ask-set.ts';
 
 /** What a packet must have, or (`not`) must not have. */
 export interface Criterion<T> {
@@ -54,7 +55,28 @@ export type Match =
     }
   /** `parts` of 2^31 packets match, as the kernel counts. */
   | { readonly kind: 'statistic'; readonly parts: number; readonly not: boolean }
-  | RecentMatch;
+  | RecentMatch
+  /** Whether an ipset has these parts of the packet. */
+  | {
+      readonly kind: 'set';
+      readonly name: string;
+      readonly directions: readonly SetDirection[];
+      readonly not: boolean;
+    }
+  /** Whether the packet came over a port of a bridge (--physdev-is-in). */
+  | { readonly kind: 'physdev'; readonly not: boolean }
+  | IpvsMatch;
+
+/** `-m ipvs`: whether the packet belongs to a connection of a virtual server, and of which. */
+export interface IpvsMatch {
+  readonly kind: 'ipvs';
+  /** Without any of the others: whether it belongs to one at all. */
+  readonly isIpvs?: Criterion<true> | undefined;
+  /** IPPROTO_*. */
+  readonly protocol?: Criterion<number> | undefined;
+  readonly address?: Criterion<Prefix> | undefined;
+  readonly port?: Criterion<number> | undefined;
+}
 
 /** `-m recent`: whether a list has the address (rcheck), or an address put into it (set). */
 export interface RecentMatch {
@@ -82,6 +104,8 @@ export type Target =
   | { readonly kind: 'mark'; readonly value: number; readonly mask: number }
   | { readonly kind: 'masquerade'; readonly randomFully: boolean }
   | { readonly kind: 'dnat'; readonly address: IpAddress; readonly port?: number | undefined }
+  /** The network part of the destination becomes the prefix's; of length 0, nothing changes and nat has decided. */
+  | { readonly kind: 'netmap'; readonly prefix: Prefix }
   | { readonly kind: 'jump'; readonly chain: string }
   | { readonly kind: 'goto'; readonly chain: string };
 

@@ -1,5 +1,6 @@
 // A change of one of the fake's tables: iptables-restore's commands carried out on a copy, checked as the kernel checks it at COMMIT, and
 // then taken over whole.
+import { transportNumber } from '../../net/transport.ts';
 import { builtinChains, type IptablesTableName } from './builtin-chains.ts';
 import { chainName } from './chain-name.ts';
 import type { RestoreCommand } from './restore-text.ts';
@@ -151,7 +152,7 @@ export class TableChange {
     rules.splice(number === undefined ? rules.length : number - 1, 0, rule);
   }
 
-  #refuseMisplaced(name: string, { inLink, outLink, target }: Rule): void {
+  #refuseMisplaced(name: string, { inLink, outLink, protocol, target }: Rule): void {
     if (inLink !== undefined && (name === 'OUTPUT' || name === 'POSTROUTING'))
       throw new TableRefusal(`Can't use -i with ${name}`);
     if (outLink !== undefined && (name === 'PREROUTING' || name === 'INPUT'))
@@ -160,6 +161,9 @@ export class TableChange {
       throw new TableRefusal(
         'The "nat" table is not intended for filtering, the use of DROP is therefore inhibited',
       );
+    const isTcp = protocol?.value === transportNumber.tcp && !protocol.not;
+    if (target?.kind === 'reject' && target.with === 'tcp-reset' && !isTcp)
+      throw new TableRefusal('Invalid argument: tcp-reset answers only what is asked for with -p tcp');
     const place = target === undefined ? undefined : targetPlaces[target.kind];
     if (place !== undefined && place.table !== this.#table)
       throw new TableRefusal(`Invalid argument: target ${target?.kind} belongs to table ${place.table}`);

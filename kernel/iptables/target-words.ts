@@ -1,5 +1,6 @@
 // The targets that Netloom knows by their options, in iptables' own words. Any other name after -j is a chain's.
 import { IpAddress } from '../../net/address.ts';
+import { Prefix } from '../../net/prefix.ts';
 import type { WordForm } from './given-options.ts';
 import { readMarked } from './match-words.ts';
 import { type Target, verdicts } from './rule.ts';
@@ -85,6 +86,19 @@ const dnat: WordForm<Target> = {
   },
 };
 
+const netmap: WordForm<Target> = {
+  options: { '--to': 'value' },
+  build(given) {
+    const text = given.required('--to');
+    const prefix = Prefix.tryParse(text);
+    if (prefix?.family !== given.family)
+      throw new SyntaxError(
+        `Cannot use --to "${text}": want a prefix such as ${given.family === 4 ? '192.0.2.0/24' : '2001:db8::/64'}`,
+      );
+    return { kind: 'netmap', prefix };
+  },
+};
+
 function verdictForm(verdict: (typeof verdicts)[number]): WordForm<Target> {
   return { options: {}, build: () => ({ kind: 'verdict', verdict }) };
 }
@@ -95,4 +109,5 @@ export const targetForms: ReadonlyMap<string, WordForm<Target>> = new Map([
   ['MARK', mark],
   ['MASQUERADE', masquerade],
   ['DNAT', dnat],
+  ['NETMAP', netmap],
 ]);

@@ -1,6 +1,7 @@
 // Walks a packet through the base chains of a hook, as the kernel would: by priority, with jumps, policies and NAT. Tests use it to
 // follow packets through rules without a kernel.
 import type { IpAddress } from '../../net/address.ts';
+import { type HookPart, isInPart } from '../hook-part.ts';
 import {
   type DynsetStep,
   evaluateRule,
@@ -35,16 +36,20 @@ const deepest = 16;
 
 type Decision = 'accept' | 'drop' | 'reject' | 'nat' | undefined;
 
-/** Evaluates the packet's hook. `dynset` receives what rules add to sets; without it such rules leave no trace. */
+/**
+ * Evaluates the packet's hook, or a part of it. `dynset` receives what rules add to sets; without it such rules leave no trace.
+ */
 export function evaluate(
   state: NftState,
   packet: Packet,
   options: Surroundings & {
     readonly dynset?: (table: Table, step: DynsetStep) => boolean;
+    readonly part?: HookPart | undefined;
   },
 ): Evaluation {
   const walk = new Walk(packet, options);
-  const bases = basesAt(state, packet);
+  const { part = {} } = options;
+  const bases = basesAt(state, packet).filter(({ chain }) => isInPart(chain.base?.priority ?? 0, part));
   for (const { table, chain } of bases) {
     if (chain.base?.type === 'nat' && !walk.wantsNat()) continue;
     const decision = walk.base(table, chain);

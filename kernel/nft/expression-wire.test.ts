@@ -5,6 +5,7 @@ import { examples } from '../../test/nft/example-tables.ts';
 import { DecodeError } from '../netlink/bytes.ts';
 import { readExpressions } from './expression-read.ts';
 import { writeExpressions } from './expression-write.ts';
+import type { Expression } from './expressions.ts';
 import type { AnonymousSet } from './set.ts';
 
 const noNames = () => {
@@ -45,6 +46,18 @@ describe('expressions', () => {
     expect(hex(1)).toContain('0800010000000009');
     expect(hex(12)).toContain('0800010000000004');
     expect(() => hex(16)).toThrow(RangeError);
+  });
+
+  test('of a set that packets fill have the flag of several only where there are several: old kernels refuse it', () => {
+    const counter = { kind: 'counter' } as const;
+    const hex = (expressions: readonly Expression[]) => {
+      const update = { kind: 'dynset', set: 'recent', op: 'update', key: 0, expressions } as const;
+      return Buffer.from(writeExpressions([update], noNames)).toString('hex');
+    };
+    // NFTA_DYNSET_FLAGS: NFT_DYNSET_F_EXPR.
+    const flag = '0800090000000002';
+    expect(hex([counter])).not.toContain(flag);
+    expect(hex([counter, counter])).toContain(flag);
   });
 
   test('that are garbage throw nothing but DecodeError', () => {

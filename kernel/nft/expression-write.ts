@@ -250,10 +250,13 @@ function dynsetExpressions(
 ): { NFTA_DYNSET_FLAGS?: number; NFTA_DYNSET_EXPR?: Uint8Array; NFTA_DYNSET_EXPRESSIONS?: Uint8Array } {
   const [only] = expressions;
   if (only === undefined) return {};
+  // Kernels before 5.11 know one expression, and refuse the flag of several.
+  if (expressions.length === 1) return { NFTA_DYNSET_EXPR: bytesOf(envelope(nameOf), only) };
   const NFT_DYNSET_F_EXPR = 2;
-  const flags = { NFTA_DYNSET_FLAGS: NFT_DYNSET_F_EXPR };
-  if (expressions.length === 1) return { ...flags, NFTA_DYNSET_EXPR: bytesOf(envelope(nameOf), only) };
-  return { ...flags, NFTA_DYNSET_EXPRESSIONS: writeExpressions(expressions, nameOf) };
+  return {
+    NFTA_DYNSET_FLAGS: NFT_DYNSET_F_EXPR,
+    NFTA_DYNSET_EXPRESSIONS: writeExpressions(expressions, nameOf),
+  };
 }
 
 function bytesOf<T>(codec: Codec<T>, value: T): Uint8Array {

@@ -1,6 +1,7 @@
 // nf_tables in memory: the driver's interface with the kernel's rules, and packets that can be walked through what it holds.
 // Passes the same suite as the kernel's driver. Time does not pass in it: elements do not expire.
 import { constants } from 'node:os';
+import type { HookPart } from '../hook-part.ts';
 import { KernelError } from '../kernel-error.ts';
 import { elementKey } from './declare.ts';
 import { type Evaluation, evaluate } from './evaluate.ts';
@@ -144,8 +145,11 @@ export class FakeNftKernel {
     });
   }
 
-  /** Walks a packet through its hook; what rules add to sets stays. */
-  evaluate(packet: Packet, surroundings: Surroundings): Evaluation {
+  /** Walks a packet through its hook, or a part of it; what rules add to sets stays. */
+  evaluate(
+    packet: Packet,
+    surroundings: Surroundings & { readonly part?: HookPart | undefined },
+  ): Evaluation {
     return evaluate(this.#ruleset.tables, packet, {
       ...surroundings,
       dynset: (table, step) => this.#ruleset.dynset(table, step),

@@ -40,6 +40,8 @@ export interface Packet {
   readonly mark: number;
   readonly priority: number;
   readonly ct: Connection;
+  /** ip_vs has rewritten its destination (the kernel's skb->ipvs_property). Conntrack does not call that DNAT. */
+  readonly byIpvs?: boolean | undefined;
   /** TCP flags; SYN for the first packet of a connection. */
   readonly tcpFlags?: number | undefined;
   /** Bytes with all headers. */

@@ -7,11 +7,12 @@ import {
   type Match,
   type Rule,
   routeTypes,
+  type Target,
 } from '../../kernel/iptables/rule.ts';
 import { ruleText } from '../../kernel/iptables/rule-text.ts';
 import { type Family, IpAddress } from '../../net/address.ts';
 import { Prefix } from '../../net/prefix.ts';
-import { transportNumber, transports } from '../../net/transport.ts';
+import { type Transport, transportNumber, transports } from '../../net/transport.ts';
 
 const u16 = fc.integer({ min: 1, max: 0xfffe });
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
@@ -42,7 +43,7 @@ function someOf<T>(all: readonly T[]): fc.Arbitrary<readonly T[]> {
   return fc.subarray([...all], { minLength: 1 });
 }
 
-function matchOf(family: Family): fc.Arbitrary<Match> {
+function matchOf(family: Family, sets: readonly string[]): fc.Arbitrary<Match> {
   const bits = family === 4 ? '255.255.255.255' : new Array(8).fill('ffff').join(':');
   const states = criterion(someOf(conntrackStates));
   const types = criterion(someOf(routeTypes.filter((type) => family === 4 || type !== 'BROADCAST')));
@@ -60,6 +61,20 @@ function matchOf(family: Family): fc.Arbitrary<Match> {
       parts: fc.integer({ min: 0, max: 2 ** 31 }),
       not: fc.boolean(),
     }),
+    fc.record({ kind: fc.constant('physdev' as const), not: fc.boolean() }),
+    ...(sets.length === 0
+      ? []
+      : [
+          fc.record({
+            kind: fc.constant('set' as const),
+            name: fc.constantFrom(...sets),
+            directions: fc.array(fc.constantFrom('src' as const, 'dst' as const), {
+              minLength: 1,
+              maxLength: 6,
+            }),
+            not: fc.boolean(),
+          }),
+        ]),
     fc.record({
       kind: fc.constant('recent' as const),
       action: fc.constant('set' as const),
@@ -87,10 +102,13 @@ export function ruleOf({
   family,
   table,
   chains,
+  sets = [],
 }: {
   readonly family: Family;
   readonly table: IptablesTableName;
   readonly chains: readonly string[];
+  /** That rules may ask: they must be there. */
+  readonly sets?: readonly string[];
 }): fc.Arbitrary<Rule> {
   const transport = fc.option(
     fc.record({
@@ -118,10 +136,11 @@ export function ruleOf({
     port: fc.option(u16, { nil: undefined }),
   });
   const masquerade = fc.record({ kind: fc.constant('masquerade' as const), randomFully: fc.boolean() });
-  const reject = fc.constant({
-    kind: 'reject' as const,
-    with: family === 4 ? 'icmp-host-prohibited' : 'icmp6-adm-prohibited',
-  });
+  const answers =
+    family === 4
+      ? ['icmp-host-prohibited', 'icmp-port-unreachable', 'tcp-reset']
+      : ['icmp6-adm-prohibited', 'icmp6-port-unreachable', 'tcp-reset'];
+  const reject = fc.record({ kind: fc.constant('reject' as const), with: fc.constantFrom(...answers) });
   const own = table === 'nat' ? [dnat, masquerade] : table === 'filter' ? [reject] : [];
   const target = fc.option(fc.oneof(jump, mark, verdict, ...own), { nil: undefined });
   return fc
@@ -131,16 +150,26 @@ export function ruleOf({
       inLink: criterion(link),
       outLink: criterion(link),
       transport,
-      matches: fc.array(matchOf(family), { maxLength: 3 }),
+      matches: fc.array(matchOf(family, sets), { maxLength: 3 }),
       target,
     })
     .map(({ transport: given, matches, target: to, ...rest }) => ({
       ...rest,
       protocol: given === undefined ? undefined : { value: transportNumber[given.protocol], not: false },
       matches: given === undefined ? matches : [{ kind: 'ports' as const, ...given }, ...matches],
-      // A port needs a protocol that has some.
-      target: to?.kind === 'dnat' && given === undefined ? { ...to, port: undefined } : to,
+      target: fitting(to, { protocol: given?.protocol, family }),
     }));
+}
+
+/** A port needs a protocol that has some, and a reset TCP. */
+function fitting(
+  target: Target | undefined,
+  { protocol, family }: { readonly protocol: Transport | undefined; readonly family: Family },
+): Target | undefined {
+  if (target?.kind === 'dnat' && protocol === undefined) return { ...target, port: undefined };
+  if (target?.kind === 'reject' && target.with === 'tcp-reset' && protocol !== 'tcp')
+    return { ...target, with: family === 4 ? 'icmp-port-unreachable' : 'icmp6-port-unreachable' };
+  return target;
 }
 
 const ownChains = ['NETLOOM-A', 'NETLOOM-B', 'NETLOOM-C'] as const;
