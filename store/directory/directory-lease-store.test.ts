@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { IpAddress } from '../../net/address.ts';
 import { Mac } from '../../net/mac.ts';
 import { Prefix } from '../../net/prefix.ts';
@@ -25,14 +25,25 @@ import type { LeaseRequest, LeaseSnapshot } from '../lease-store.ts';
 import { isStoreError, type StoreError } from '../store-error.ts';
 import { DirectoryLeaseStore, type DirectoryLeaseStoreOptions } from './directory-lease-store.ts';
 
+// Looks and claims take what the machine lets them take.
+jest.setTimeout(60_000);
+
 const ttlMs = 60_000;
 const { signal } = new AbortController();
 
 let directory: string;
 let clock: number;
 let opened: DirectoryLeaseStore[];
+/** What all stores of a test are opened with. */
+let common: Partial<DirectoryLeaseStoreOptions>;
+
+/** As of a file system without hard links. */
+const noLinks: Partial<DirectoryLeaseStoreOptions> = {
+  link: () => Promise.reject(Object.assign(new Error('EPERM'), { code: 'EPERM' })),
+};
 
 beforeEach(async () => {
+  common = {};
   directory = await mkdtemp(join(tmpdir(), 'netloom-store-'));
   clock = Date.now();
   opened = [];
@@ -51,7 +62,7 @@ async function configure(config: object): Promise<void> {
 }
 
 function storeOf(options: Partial<DirectoryLeaseStoreOptions> = {}): DirectoryLeaseStore {
-  const store = new DirectoryLeaseStore({ directory, ttlMs, now: () => clock, ...options });
+  const store = new DirectoryLeaseStore({ directory, ttlMs, now: () => clock, ...common, ...options });
   opened.push(store);
   return store;
 }
@@ -223,7 +234,14 @@ describe('acquiring', () => {
   });
 });
 
-describe('nodes that start together', () => {
+describe.each<readonly [string, typeof common]>([
+  ['links', {}],
+  ['exclusive creation', noLinks],
+])('nodes that start together, claiming by %s,', (_, options) => {
+  beforeEach(() => {
+    common = options;
+  });
+
   test('get ten different subnets from a range of ten', async () => {
     await configure({ Network: '10.0.0.0/24', SubnetLen: 28, SubnetMax: '10.0.0.160' });
     const leases = await Promise.all(
@@ -491,7 +509,14 @@ describe('a snapshot', () => {
   });
 });
 
-describe('watching', () => {
+describe.each<readonly [string, typeof common]>([
+  ['what the kernel tells', { watch: 'notify' }],
+  ['looking again and again', { watch: 'poll', pollMs: 20 }],
+])('watching by %s', (_, options) => {
+  beforeEach(() => {
+    common = options;
+  });
+
   /** Reads the watch until a state is as wished; the test's own time limit is the only one. */
   async function until(
     states: AsyncIterator<LeaseSnapshot>,
@@ -646,9 +671,9 @@ describe('watching', () => {
   });
 
   test('notices the end of a lease by itself', async () => {
-    const store = storeOf({ ttlMs: 300, now: Date.now, rescanMs: 600_000 });
+    const store = storeOf({ ttlMs: 1500, now: Date.now, rescanMs: 600_000 });
     const lease = await store.acquire(requestOf(1), signal);
-    const states = storeOf({ ttlMs: 300, now: Date.now, rescanMs: 600_000 })
+    const states = storeOf({ ttlMs: 1500, now: Date.now, rescanMs: 600_000 })
       .watch(signal)
       [Symbol.asyncIterator]();
     await until(states, has(leaseKey(lease)));

@@ -8,6 +8,8 @@ import type { NetworkConfig } from '../network-config.ts';
 import { StoreError } from '../store-error.ts';
 import { acquireLease, isHeldBy, renewFile } from './acquire-lease.ts';
 import { DirectoryWatch } from './directory-watch.ts';
+import type { ExclusiveFileOptions } from './exclusive-file.ts';
+import { Follow, type FollowOptions } from './following.ts';
 import { LeaseDirectory } from './lease-directory.ts';
 import { LeaseScan } from './lease-scan.ts';
 import { LeaseSelection } from './lease-selection.ts';
@@ -23,7 +25,8 @@ export type DirectoryLeaseStoreOptions = {
   readonly rescanMs?: number;
   /** Milliseconds since the epoch, the same on all nodes but for much less than the TTL. */
   readonly now?: () => number;
-};
+} & FollowOptions &
+  ExclusiveFileOptions;
 
 export class DirectoryLeaseStore implements LeaseStore {
   readonly #directory: LeaseDirectory;
@@ -41,11 +44,19 @@ export class DirectoryLeaseStore implements LeaseStore {
     ttlMs = defaultTtlMs,
     rescanMs = 30_000,
     now = Date.now,
+    link,
+    ...follow
   }: DirectoryLeaseStoreOptions) {
     const absolute = resolve(directory);
-    this.#directory = new LeaseDirectory({ directory: absolute, ttlMs, now });
+    const exclusive = link === undefined ? {} : { link };
+    this.#directory = new LeaseDirectory({ directory: absolute, ttlMs, now, ...exclusive });
     this.#scanner = new LeaseScan(this.#directory);
-    this.#watch = new DirectoryWatch({ directory: absolute, rescanMs, read: (names) => this.#read(names) });
+    this.#watch = new DirectoryWatch({
+      directory: absolute,
+      rescanMs,
+      follow: new Follow(absolute, follow),
+      read: (names) => this.#read(names),
+    });
   }
 
   async networkConfig(signal: AbortSignal): Promise<NetworkConfig> {

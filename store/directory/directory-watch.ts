@@ -1,10 +1,11 @@
-// Follows a lease directory: a scan whenever chokidar reports anything, when the next lease expires, and every so often,
-// because a network file system does not report what other machines write. Readers get the newest state, never a backlog.
+// Follows a lease directory: a scan whenever chokidar reports anything, when the next lease expires, and every so often: much more
+// often, and without chokidar, where other machines write (following.ts). Readers get the newest state, never a backlog.
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import type { LeaseSnapshot } from '../lease-store.ts';
 import { errnoOf } from './errno.ts';
+import type { Follow } from './following.ts';
 import { pathOfRawEvent } from './raw-event.ts';
 
 /** From the first event to the read: one rename makes several. */
@@ -20,6 +21,7 @@ export type DirectoryWatchOptions = {
   readonly directory: string;
   /** Longest time between two scans. */
   readonly rescanMs: number;
+  readonly follow: Follow;
   /** Reads the state; only the lease files of these names have changed, if they are given. `version` changes when a reader would see a difference; `nextChangeMs`: from now, when a lease expires. */
   readonly read: (names: ReadonlySet<string> | undefined) => Promise<{
     readonly snapshot: LeaseSnapshot;
@@ -150,6 +152,13 @@ export class DirectoryWatch {
     if (!this.#closed) this.#watch();
   }
 
+  async #unwatch(): Promise<void> {
+    const watcher = this.#watcher;
+    this.#watcher = undefined;
+    this.#failure = undefined;
+    await watcher?.close();
+  }
+
   #scheduleSoon(): void {
     this.#schedule(Math.max(gatherMs, this.#readAt + restMs - performance.now()));
   }
@@ -169,7 +178,8 @@ export class DirectoryWatch {
       () => {
         this.#due = Number.POSITIVE_INFINITY;
         // Timers count whole milliseconds and may be early by one.
-        if (performance.now() + 1 - this.#readAllAt >= this.#options.rescanMs) this.#names = undefined;
+        const isDue = performance.now() + 1 - this.#readAllAt >= this.#options.rescanMs;
+        if (isDue || this.#options.follow.isPolling) this.#names = undefined;
         if (this.#reading !== undefined) this.#again = true;
         else this.#reading = this.#read();
       },
@@ -178,14 +188,20 @@ export class DirectoryWatch {
   }
 
   async #read(): Promise<void> {
-    let next = this.#options.rescanMs;
+    const { rescanMs, follow } = this.#options;
+    let next = Number.POSITIVE_INFINITY;
     const names = this.#names;
     this.#names = new Set();
-    if (names === undefined) this.#readAllAt = performance.now();
+    const startedAt = performance.now();
+    if (names === undefined) {
+      this.#readAllAt = startedAt;
+      follow.update();
+    }
     try {
-      await this.#watchAgain();
+      if (follow.isPolling) await this.#unwatch();
+      else await this.#watchAgain();
       const { snapshot, version, nextChangeMs } = await this.#options.read(names);
-      next = Math.min(next, Math.max(nextChangeMs, 1));
+      next = Math.max(nextChangeMs, 1);
       this.#publish(snapshot, String(version));
     } catch (error) {
       // The last state stays: a store that cannot be read is no reason to forget the peers.
@@ -196,7 +212,9 @@ export class DirectoryWatch {
     }
     this.#readAt = performance.now();
     this.#reading = undefined;
-    if (this.#watcher === undefined && !this.#closed) this.#watch();
+    const longest = follow.isPolling ? follow.pauseAfter(this.#readAt - startedAt) : rescanMs;
+    next = Math.min(next, longest);
+    if (!follow.isPolling && this.#watcher === undefined && !this.#closed) this.#watch();
     if (this.#again) next = restMs;
     this.#again = false;
     this.#schedule(next);

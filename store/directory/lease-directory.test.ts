@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,6 +30,47 @@ afterEach(async () => {
 
 const files = () => readdir(directory.subnetsPath);
 const always = () => true;
+
+describe('without hard links', () => {
+  const link = () => Promise.reject(Object.assign(new Error('EPERM'), { code: 'EPERM' }));
+  beforeEach(() => {
+    directory = new LeaseDirectory({ directory: root, ttlMs: 1_000, now: () => clock, link });
+  });
+
+  test('a claim is exclusive, whole and dated', async () => {
+    expect(await directory.claim(key, mine)).toBe(true);
+    expect(await directory.claim(key, theirs)).toBe(false);
+    expect(await readFile(path, 'utf8')).toBe(mine);
+    expect(statSync(path).mtimeMs).toBe(clock);
+    expect(await files()).toEqual([`${key}.json`]);
+  });
+
+  test('a file that is put back is as it was', async () => {
+    await directory.claim(key, mine);
+    const before = statSync(path).mtimeMs;
+    clock += 500;
+    expect(await directory.removeIf(key, () => false)).toBe(false);
+    expect(await readFile(path, 'utf8')).toBe(mine);
+    expect(statSync(path).mtimeMs).toBe(before);
+    expect(await files()).toEqual([`${key}.json`]);
+  });
+
+  test('another failure is told, with its errno', async () => {
+    const failing = () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }));
+    directory = new LeaseDirectory({ directory: root, ttlMs: 1_000, now: () => clock, link: failing });
+    await expect(directory.claim(key, mine)).rejects.toThrow(/^Cannot create ".*": EIO$/);
+    expect(await files()).toEqual([]);
+  });
+});
+
+test('a link whose answer was lost, as NFS may do it, is ours', async () => {
+  const link = async (existing: string, at: string) => {
+    linkSync(existing, at);
+    throw Object.assign(new Error('EEXIST'), { code: 'EEXIST' });
+  };
+  directory = new LeaseDirectory({ directory: root, ttlMs: 1_000, now: () => clock, link });
+  expect(await directory.claim(key, mine)).toBe(true);
+});
 
 describe('claiming a file', () => {
   test('makes it whole and dated, once', async () => {

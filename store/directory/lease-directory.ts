@@ -12,7 +12,7 @@ import {
   readdirSync,
   readSync,
 } from 'node:fs';
-import { link, lstat, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
+import { lstat, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { largestValue } from '../go-json.ts';
 import type { Lease } from '../lease.ts';
@@ -21,6 +21,7 @@ import { type LeaseSubnets, parseLeaseKey } from '../lease-key.ts';
 import { decodeNetworkConfig, type NetworkConfig } from '../network-config.ts';
 import { StoreError } from '../store-error.ts';
 import { errnoOf } from './errno.ts';
+import { type ExclusiveFileOptions, placeExclusively } from './exclusive-file.ts';
 
 /** A lease file as it is: read, with or without success. */
 export type LeaseFile = {
@@ -40,7 +41,7 @@ export type LeaseDirectoryOptions = {
   readonly directory: string;
   readonly ttlMs: number;
   readonly now: () => number;
-};
+} & ExclusiveFileOptions;
 
 /** A temporary file lives for milliseconds, but one made by `removeIf` is as old as the lease it was. */
 const abandonedMs = 60_000;
@@ -101,8 +102,10 @@ export class LeaseDirectory {
   readonly subnetsPath: string;
   readonly ttlMs: number;
   readonly now: () => number;
+  readonly #exclusive: ExclusiveFileOptions;
 
-  constructor({ directory, ttlMs, now }: LeaseDirectoryOptions) {
+  constructor({ directory, ttlMs, now, ...exclusive }: LeaseDirectoryOptions) {
+    this.#exclusive = exclusive;
     this.configPath = join(directory, 'config');
     this.subnetsPath = join(directory, 'subnets');
     this.ttlMs = ttlMs;
@@ -156,17 +159,15 @@ export class LeaseDirectory {
     }
   }
 
-  /** Creates the lease file with its whole content at once; false when there is one already (link(2) never replaces). */
+  /** Creates the lease file; false when there is one already, which is never replaced. */
   async claim(key: string, text: string): Promise<boolean> {
     const temporary = await this.#writeTemporary(key, text);
     try {
-      await link(temporary, this.pathOf(key));
-      return true;
+      return await placeExclusively({ temporary, path: this.pathOf(key) }, this.#exclusive);
     } catch (error) {
-      if (errnoOf(error) === 'EEXIST') return false;
       throw this.#failed('create', this.pathOf(key), error);
     } finally {
-      await unlink(temporary);
+      await rm(temporary, { force: true });
     }
   }
 
@@ -229,10 +230,9 @@ export class LeaseDirectory {
       const { mtimeMs: renewedAt } = await lstat(aside);
       const lease = this.#tryDecode(key, () => readPlainFile(aside));
       if (test({ lease: lease === 'garbled' ? undefined : lease, renewedAt })) return true;
-      await link(aside, path);
+      await placeExclusively({ temporary: aside, path }, this.#exclusive);
       return false;
     } catch (error) {
-      if (errnoOf(error) === 'EEXIST') return false;
       // Another node's `prepare` may take a lease that ended long ago for an abandoned file.
       if (errnoOf(error) === 'ENOENT') return true;
       throw this.#failed('remove', path, error);

@@ -44,7 +44,7 @@ function stampOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): FileStamp {
   return { device: dev, inode: ino, size, modifiedAt: mtimeMs, changedAt: ctimeMs };
 }
 
-function isSameStamp(one: FileStamp, other: FileStamp): boolean {
+export function isSameStamp(one: FileStamp, other: FileStamp): boolean {
   return (
     one.inode === other.inode &&
     one.device === other.device &&

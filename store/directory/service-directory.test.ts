@@ -3,14 +3,19 @@
 import { mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { ServiceBatch, ServiceSource } from '../service-source.ts';
 import { checkServiceDirectory } from './check-service-directory.ts';
-import { createServiceDirectory } from './service-directory.ts';
+import { createServiceDirectory, type ServiceDirectoryOptions } from './service-directory.ts';
+
+// Each look takes what the machine lets it take.
+jest.setTimeout(60_000);
 
 let directory: string;
 let opened: ServiceSource[];
 let abort: AbortController;
+/** What all sources of a test are opened with. */
+let common: Partial<ServiceDirectoryOptions> = {};
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'netloom-services-'));
@@ -71,7 +76,7 @@ interface Reader {
 function watching(
   options: { readonly rescanMs?: number; readonly settleMs?: number; readonly directory?: string } = {},
 ): Reader {
-  const source = createServiceDirectory({ directory, ...options });
+  const source = createServiceDirectory({ directory, ...common, ...options });
   opened.push(source);
   const batches = source.watch(abort.signal)[Symbol.asyncIterator]();
   const batch = async () => {
@@ -111,7 +116,14 @@ async function until(next: Reader['next'], key: string, ports: string): ReturnTy
 
 const nothing = { services: {}, slices: {}, problems: [] };
 
-describe('a watched directory of manifests', () => {
+describe.each<readonly [string, typeof common]>([
+  ['watched', { watch: 'notify' }],
+  ['polled', { watch: 'poll', pollMs: 20 }],
+])('a %s directory of manifests', (_, options) => {
+  beforeEach(() => {
+    common = options;
+  });
+
   test('gives everything first, even when that is nothing', async () => {
     expect(await watching().next()).toEqual(nothing);
     await put('web.yaml', service('web'), slice('web', '10.1.0.1'));

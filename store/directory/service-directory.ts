@@ -1,12 +1,13 @@
-// Services from a directory of Kubernetes manifests: looks when chokidar reports anything, and every so often, because a network file
-// system does not report what other machines write. Readers get what changed, never a backlog.
-import { lstatSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+// Services from a directory of Kubernetes manifests: looks when chokidar reports anything, and every so often: much more often, and
+// without chokidar, where other machines write (following.ts). Readers get what changed, never a backlog.
+import { basename, join, resolve } from 'node:path';
 import type { StoreProblem } from '../lease-store.ts';
 import type { ServiceBatch, ServiceSource } from '../service-source.ts';
 import { type FolderWatch, watchFolder } from './folder-watch.ts';
+import { Follow, type FollowOptions } from './following.ts';
 import { ServiceFiles, usualSettleMs } from './service-files.ts';
 import { ServiceIndex } from './service-index.ts';
+import { linkKey, missingKey, type WatchedFolder, watchedFolders } from './watched-folders.ts';
 
 /** From the first event to the read: one rename makes several. */
 const gatherMs = 1;
@@ -26,7 +27,7 @@ const leastPause = 50;
 /** After that many events at once some may be lost: the kernel keeps 16,384. */
 const mostEvents = 4096;
 
-export interface ServiceDirectoryOptions {
+export interface ServiceDirectoryOptions extends FollowOptions {
   readonly directory: string;
   /** Longest time between two looks at everything. */
   readonly rescanMs?: number;
@@ -39,13 +40,16 @@ export function createServiceDirectory({
   directory,
   rescanMs = 30_000,
   settleMs = usualSettleMs,
+  ...follow
 }: ServiceDirectoryOptions): ServiceSource {
-  return new ServiceDirectory({ directory: resolve(directory), rescanMs, settleMs });
+  const absolute = resolve(directory);
+  return new ServiceDirectory(absolute, { rescanMs, settleMs, follow: new Follow(absolute, follow) });
 }
 
 class ServiceDirectory implements ServiceSource {
   readonly #directory: string;
   readonly #rescanMs: number;
+  readonly #follow: Follow;
   readonly #settleMs: number;
   readonly #files: ServiceFiles;
   readonly #index: ServiceIndex;
@@ -73,10 +77,18 @@ class ServiceDirectory implements ServiceSource {
   #isClosed = false;
   #changed = Promise.withResolvers<void>();
 
-  constructor({ directory, rescanMs, settleMs }: Required<ServiceDirectoryOptions>) {
+  constructor(
+    directory: string,
+    {
+      rescanMs,
+      settleMs,
+      follow,
+    }: { readonly rescanMs: number; readonly settleMs: number; readonly follow: Follow },
+  ) {
     this.#directory = directory;
     this.#rescanMs = rescanMs;
     this.#settleMs = settleMs;
+    this.#follow = follow;
     this.#index = new ServiceIndex({ nameOf: (file) => join(directory, file) });
     this.#files = new ServiceFiles({ directory, index: this.#index, settleMs });
   }
@@ -179,6 +191,8 @@ class ServiceDirectory implements ServiceSource {
     const startedAt = performance.now();
     let unsettled: ReadonlySet<string> = new Set();
     this.#failure = undefined;
+    if (work.trees.has('')) this.#follow.update();
+    this.#files.ages.clock = this.#follow.isPolling ? 'foreign' : 'ours';
     try {
       unsettled = await this.#files.look(work);
     } catch (error) {
@@ -197,7 +211,11 @@ class ServiceDirectory implements ServiceSource {
     if (unsettled.size === 0 || this.#lookedAt - heardAt > firstWaitMs) this.#isRead = true;
     if (work.trees.has('')) {
       const took = this.#lookedAt - startedAt;
-      this.#allDue = this.#lookedAt + Math.max(this.#rescanMs, took * leastPause);
+      this.#allDue =
+        this.#lookedAt +
+        (this.#follow.isPolling
+          ? this.#follow.pauseAfter(took - this.#files.contentsMs)
+          : Math.max(this.#rescanMs, took * leastPause));
     }
     this.#looking = undefined;
     this.#wake();
@@ -227,13 +245,9 @@ class ServiceDirectory implements ServiceSource {
 
   /** One watch a folder, made after the read, so that this does not wait for chokidar to look at every file too. */
   #watchFolders({ again }: { readonly again: boolean }): void {
-    const wanted = new Map<string, WatchedFolder>();
-    for (const [path, { realPath, identity, bornAt }] of this.#files.folders) {
-      wanted.set(path, { folder: realPath, incarnation: `${identity} ${bornAt}` });
-    }
-    if (!wanted.has('')) wanted.set(missingKey, { folder: this.#directory, incarnation: '' });
-    const link = linkFolder(this.#directory);
-    if (link !== undefined) wanted.set(linkKey, { folder: link, incarnation: '' });
+    const wanted = this.#follow.isPolling
+      ? new Map<string, WatchedFolder>()
+      : watchedFolders(this.#directory, this.#files.folders);
     for (const [key, { watch, folder, incarnation }] of this.#watches) {
       const now = wanted.get(key);
       const isSame = now?.folder === folder && now.incarnation === incarnation;
@@ -273,27 +287,5 @@ class ServiceDirectory implements ServiceSource {
   #wake(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();
-  }
-}
-
-/** No paths of folders: where the link is that the directory is, and the directory while it is not there. */
-const linkKey = '/link';
-const missingKey = '/missing';
-
-/**
- * A folder that was removed and made anew gets a new watch, though chokidar would follow: what is written before chokidar does is
- * reported to nobody, while a new watch says when it is ready.
- */
-interface WatchedFolder {
-  readonly folder: string;
-  readonly incarnation: string;
-}
-
-/** Where the link is, if the directory is one: what it leads to may be replaced as a whole. */
-function linkFolder(directory: string): string | undefined {
-  try {
-    return lstatSync(directory).isSymbolicLink() ? realpathSync(dirname(directory)) : undefined;
-  } catch {
-    return undefined;
   }
 }

@@ -1,5 +1,6 @@
 // The files of a directory of manifests, at any depth: what is there, and what of it has to be read again. When to look is decided in
 // service-directory.ts, what counts of it in service-index.ts.
+import { hash } from 'node:crypto';
 import { lstatSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -7,15 +8,13 @@ import { parseManifestSteps } from '../kubernetes/parse-manifests.ts';
 import type { StoreProblem } from '../lease-store.ts';
 import { Breather } from './breather.ts';
 import { errnoOf } from './errno.ts';
+import { FileAges } from './file-ages.ts';
 import { type FileStamp, readManifestFile } from './manifest-file.ts';
 import { enterFolder, type Folder, folderOf } from './service-folders.ts';
 import type { ServiceIndex } from './service-index.ts';
 
 /** A file that was written to less than this ago may not be whole yet; milliseconds. */
 export const usualSettleMs = 50;
-
-/** Two changes within a tick of the kernel's clock (4 ms) cannot be told apart by a file's times. */
-const tickMs = 20;
 
 /** Hidden files are editors' and Kubernetes' own. */
 const manifestName = /^[^.].*\.(?:ya?ml|json)$/;
@@ -26,6 +25,8 @@ interface FileState {
   readonly stamp: FileStamp | undefined;
   /** Whether another state may have the same stamp. */
   readonly isRacy: boolean;
+  /** Of its text, where that will be read again for nothing but this. */
+  readonly digest?: string;
 }
 
 /** What to look at: paths from the directory on, the directory itself being "". */
@@ -53,6 +54,7 @@ export interface ServiceFilesOptions {
 }
 
 export class ServiceFiles {
+  readonly ages = new FileAges();
   readonly #directory: string;
   readonly #index: ServiceIndex;
   readonly #isPatient: boolean;
@@ -62,6 +64,7 @@ export class ServiceFiles {
   readonly #problems = new Map<string, string>();
   readonly #breather = new Breather();
   #unsettled = new Set<string>();
+  #contentsMs = 0;
   /** Since when the directory is gone, while what was in it is kept. */
   #missingSince: number | undefined;
 
@@ -94,9 +97,15 @@ export class ServiceFiles {
     this.#breather.stop();
   }
 
+  /** How long the last look was about what changed files say: that is not done again with the next one. */
+  get contentsMs(): number {
+    return this.#contentsMs;
+  }
+
   /** Brings the index to what is there. Gives the paths that are being written: to be looked at again after that time. */
   async look({ trees, folders, paths }: ServiceWork): Promise<ReadonlySet<string>> {
     this.#unsettled = new Set();
+    this.#contentsMs = 0;
     if (trees.has('')) {
       await this.#lookAtFolder('', { isDeep: true });
       return this.#unsettled;
@@ -166,7 +175,7 @@ export class ServiceFiles {
     const state = this.#files.get(path);
     const file = await readManifestFile(this.pathOf(path), {
       known: state?.isRacy ? undefined : state?.stamp,
-      isYoung: (stamp) => this.#isYoung(stamp),
+      isYoung: (stamp) => this.#isYoung(path, stamp),
     });
     switch (file.kind) {
       case 'same':
@@ -184,7 +193,7 @@ export class ServiceFiles {
         this.#unsettled.add(path);
         return true;
       case 'failed':
-        if (file.stamp !== undefined && this.#isYoung(file.stamp)) this.#unsettled.add(path);
+        if (file.stamp !== undefined && this.#isYoung(path, file.stamp)) this.#unsettled.add(path);
         else {
           this.#files.set(path, { stamp: file.stamp, isRacy: false });
           this.#problems.set(path, `Cannot read "${this.pathOf(path)}": ${file.reason}`);
@@ -202,19 +211,29 @@ export class ServiceFiles {
     path: string,
     { text, stamp }: { readonly text: string; readonly stamp: FileStamp },
   ): Promise<void> {
-    const readAt = Date.now();
-    const isNew = this.#isYoung(stamp);
+    const age = this.ages.ageOf(path, stamp);
+    const isNew = this.#isYoung(path, stamp);
+    const isRacy = this.ages.isRacy(age);
+    const before = this.#files.get(path);
+    const digest = isRacy || before?.digest !== undefined ? hash('sha1', text) : undefined;
+    const state = { stamp, isRacy, ...(isRacy && digest !== undefined ? { digest } : {}) };
+    if (digest !== undefined && before?.digest === digest) {
+      this.#files.set(path, state);
+      return;
+    }
     if (isNew && mayBePart(text, { stamp, last: this.#files.get(path)?.stamp })) {
       this.#unsettled.add(path);
       return;
     }
+    const startedAt = performance.now();
     const parsed = await this.#run(parseManifestSteps(text, { file: this.pathOf(path) }));
     if (isNew && !parsed.whole) {
       this.#unsettled.add(path);
       return;
     }
     await this.#run(this.#index.setFile(path, parsed));
-    this.#files.set(path, { stamp, isRacy: readAt - stamp.changedAt < tickMs });
+    this.#contentsMs += performance.now() - startedAt;
+    this.#files.set(path, state);
     this.#problems.delete(path);
   }
 
@@ -233,6 +252,7 @@ export class ServiceFiles {
 
   async #forget(path: string): Promise<void> {
     this.#problems.delete(path);
+    this.ages.forget(path);
     if (this.#files.delete(path)) await this.#run(this.#index.removeFile(path));
     const folder = this.#folders.get(path);
     if (folder === undefined) return;
@@ -258,9 +278,8 @@ export class ServiceFiles {
     }
   }
 
-  /** By the time that the kernel sets: the other one may be anything. */
-  #isYoung({ changedAt }: FileStamp): boolean {
-    const age = Date.now() - changedAt;
+  #isYoung(path: string, stamp: FileStamp): boolean {
+    const age = this.ages.ageOf(path, stamp);
     return this.#isPatient && age >= 0 && age < this.#settleMs;
   }
 
