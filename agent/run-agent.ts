@@ -1,12 +1,19 @@
 // Puts a running agent together from settings: store, kernel, loop, metrics and the servers on its unix socket and, if asked
 // for, on TCP. Stopping it leaves the data path as it is.
 import { join } from 'node:path';
+import { mountedAt } from '../kernel/mounted-at.ts';
 import type { Netns } from '../kernel/netns.ts';
 import { SeenGeneration } from '../kernel/nft/seen-generation.ts';
 import { type Clock, realClock } from '../runtime/clock.ts';
 import { type Check, createHttpServer, type HttpServer, type HttpServerOptions } from '../runtime/http.ts';
 import type { Log } from '../runtime/log.ts';
 import { DirectoryLeaseStore } from '../store/directory/directory-lease-store.ts';
+import {
+  type Following,
+  type FollowStatus,
+  followingNote,
+  followStatus,
+} from '../store/directory/following.ts';
 import type { LeaseSubnets } from '../store/lease-key.ts';
 import { type Agent, createAgent } from './agent.ts';
 import { addCniRoute, type CniHandler } from './cni-route.ts';
@@ -60,7 +67,12 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
   const made = openMadeRecord(settings.stateDirectory);
   const beside = options.beside ?? new SeenGeneration();
   const kernel = openNode({ netns, masquerade: settings.masquerade, made, beside });
-  const store = new DirectoryLeaseStore({ directory: settings.storeDirectory, ttlMs: settings.leaseTtl });
+  let followed: FollowStatus | undefined;
+  const store = openStore(settings, (following) => {
+    followed = followStatus(settings.storeDirectory, following);
+    const note = followingNote(settings.storeDirectory, following);
+    if (note !== undefined) log.component('store').info(followed, note);
+  });
   const metrics = createAgentMetrics(clock.now);
   const podFirewall = openPodFirewall({ netns, beside });
   const pods = createPodList(settings.ipamDirectory);
@@ -75,7 +87,7 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
     onPass: (state) => metrics.observe(state),
   });
   const cni = options.cni?.(agent, podFirewall);
-  const servers = openServers(agent, { settings, log, metrics, clock, pods, cni });
+  const servers = openServers(agent, { settings, log, metrics, clock, pods, cni, store: () => followed });
   const close = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.close()));
     await cni?.close();
@@ -95,6 +107,17 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
     await close();
     throw error;
   }
+}
+
+function openStore(settings: AgentSettings, onFollow: (following: Following) => void): DirectoryLeaseStore {
+  return new DirectoryLeaseStore({
+    directory: settings.storeDirectory,
+    ttlMs: settings.leaseTtl,
+    watch: settings.directoryWatch,
+    pollMs: settings.directoryPollInterval,
+    mountType: (path) => mountedAt(path)?.type,
+    onFollow,
+  });
 }
 
 /** Runs until the signal aborts. Rejects when it cannot start. */
@@ -197,6 +220,7 @@ interface ServerParts {
   readonly clock: Clock;
   readonly cni: CniHandler | undefined;
   readonly pods: () => Promise<readonly Pod[]>;
+  readonly store: () => FollowStatus | undefined;
 }
 
 /** The unix socket serves everything; TCP only what monitoring reads. */
@@ -217,6 +241,7 @@ function openServers(agent: Agent, parts: ServerParts): readonly [HttpServer, Ht
     routes: (app) => {
       app.get('/status', async () => ({
         ...agentStatus(agent.state),
+        store: parts.store() ?? null,
         pods: await parts.pods(),
       }));
       if (cni !== undefined) addCniRoute(app, cni);

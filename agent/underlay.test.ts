@@ -106,6 +106,13 @@ describe('the interface and the public address', () => {
       addresses: [{ link: 'cni0', prefix: Prefix.parse('10.244.1.1/24'), scope: 'global', permanent: true }],
     };
     expect(choose({ patterns: [/^10\./, /^veth/, /^eth1$/] }, { more })).toBe('eth1 mtu 9000 198.51.100.1');
+    const services: RouteObjects = {
+      links: [{ name: 'kube-ipvs0', detail: { kind: 'dummy' }, mtu: 1500, up: false }],
+      addresses: [{ link: 'kube-ipvs0', prefix: Prefix.parse('10.96.0.1/32') }],
+    };
+    expect(choose({ patterns: [/^10\.96\./, /^eth1$/] }, { more: services })).toBe(
+      'eth1 mtu 9000 198.51.100.1',
+    );
   });
 });
 

@@ -47,6 +47,9 @@ export interface UnderlayInput {
   readonly ownLinks: ReadonlySet<string>;
 }
 
+/** Holds the addresses of services where a proxy works in IPVS mode: no other node reaches this one by them. */
+const serviceLink = 'kube-ipvs0';
+
 interface Candidate {
   readonly link: Link;
   /** The address that the setting itself named or matched. */
@@ -55,7 +58,8 @@ interface Candidate {
 
 export function chooseUnderlay(state: RouteState, input: UnderlayInput): UnderlayChoice {
   const links = [...state.links.values()].filter(
-    ({ name, master = '' }) => name !== 'lo' && !input.ownLinks.has(name) && !input.ownLinks.has(master),
+    ({ name, master = '' }) =>
+      name !== 'lo' && name !== serviceLink && !input.ownLinks.has(name) && !input.ownLinks.has(master),
   );
   const seen: Seen = { state, links };
   const found = chooseLink(seen, input);

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import type { FeatureAnswer } from '../agent/doctor/features/feature.ts';
 import type { Finding } from '../agent/doctor/finding.ts';
 import { doctorJson, doctorText } from './doctor-text.ts';
 import { openTerminal } from './terminal.ts';
@@ -8,6 +9,32 @@ const { style } = openTerminal({
   stderr: { write: () => true },
   noColor: true,
 });
+
+const terminal = { style, columns: 100 };
+const setup = { backend: 'vxlan', masquerade: 'nftables', proxyMode: 'nftables' };
+const without = { features: [], setup, kernel: '6.1.0' };
+const features: readonly FeatureAnswer[] = [
+  feature('vxlan', { title: 'VXLAN devices', uses: [{ kind: 'backend', name: 'vxlan' }] }),
+  feature('dummy', {
+    title: 'dummy devices',
+    uses: [{ kind: 'proxy-mode', name: 'ipvs' }],
+    state: 'no',
+    why: 'Cannot add link "probe": no',
+    remedy: 'modprobe dummy',
+  }),
+  feature('ipvs', {
+    group: 'IPVS',
+    title: 'IPVS',
+    uses: [{ kind: 'proxy-mode', name: 'ipvs' }],
+    state: 'unknown',
+    why: 'EPERM',
+    remedy: `run it as root, ${'outside of a container '.repeat(3)}`.trim(),
+  }),
+];
+
+function feature(name: string, more: Partial<FeatureAnswer>): FeatureAnswer {
+  return { name, group: 'Links', title: name, uses: [], state: 'yes', why: '', remedy: '', ...more };
+}
 
 const leaked: Finding = {
   check: 'leaked-address',
@@ -28,7 +55,10 @@ const queued: Finding = {
 };
 
 test('grouped by severity, the worst first', () => {
-  const lines = doctorText({ findings: [queued, leaked, leaked], mended: [], failed: [] }, style);
+  const lines = doctorText(
+    { ...without, findings: [queued, leaked, leaked], mended: [], failed: [] },
+    terminal,
+  );
   expect(`\n${lines.join('\n')}\n`).toBe(`
 Errors (2)
   cbr0 10.244.1.7  leaked-address
@@ -52,11 +82,12 @@ Warnings (1)
 
 test('after --fix: what was mended, what failed, what is left', () => {
   const report = {
+    ...without,
     findings: [queued],
     mended: [leaked],
     failed: [{ finding: leaked, why: 'it is under way' }],
   };
-  expect(doctorText(report, style)).toEqual([
+  expect(doctorText(report, terminal)).toEqual([
     'mended  leaked-address  cbr0 10.244.1.7',
     'failed  leaked-address  cbr0 10.244.1.7: it is under way',
     '',
@@ -68,7 +99,7 @@ test('after --fix: what was mended, what failed, what is left', () => {
     '',
     '1 finding',
   ]);
-  expect(doctorText({ findings: [], mended: [leaked], failed: [] }, style)).toEqual([
+  expect(doctorText({ ...without, findings: [], mended: [leaked], failed: [] }, terminal)).toEqual([
     'mended  leaked-address  cbr0 10.244.1.7',
     'Nothing is wrong',
   ]);
@@ -76,13 +107,55 @@ test('after --fix: what was mended, what failed, what is left', () => {
 
 test('as JSON', () => {
   const { mend: _, ...plain } = leaked;
-  expect(JSON.parse(doctorJson({ findings: [leaked], mended: [], failed: [] }, { fix: false }))).toEqual({
+  expect(
+    JSON.parse(doctorJson({ ...without, findings: [leaked], mended: [], failed: [] }, { fix: false })),
+  ).toEqual({
+    kernel: '6.1.0',
+    features: [],
     findings: [{ ...plain, fixable: true }],
   });
-  const report = { findings: [queued], mended: [leaked], failed: [{ finding: leaked, why: 'no' }] };
+  const report = {
+    ...without,
+    findings: [queued],
+    mended: [leaked],
+    failed: [{ finding: leaked, why: 'no' }],
+  };
   expect(JSON.parse(doctorJson(report, { fix: true }))).toEqual({
+    kernel: '6.1.0',
+    features: [],
     findings: [{ ...queued, fixable: false }],
     mended: [{ ...plain, fixable: true }],
     failed: [{ ...plain, fixable: true, why: 'no' }],
   });
+});
+
+test('the features come before what is wrong, with what to do where one is missing', () => {
+  const lines = doctorText({ ...without, features, findings: [], mended: [], failed: [] }, terminal);
+  expect(`\n${lines.join('\n')}\n`).toBe(`
+What this node can do  kernel 6.1.0; each was tried
+Links
+  ✓ VXLAN devices  backend vxlan
+  ✗ dummy devices  proxy mode ipvs  modprobe dummy
+IPVS
+  ? IPVS           proxy mode ipvs
+      → run it as root, outside of a container outside of a container outside of a container
+
+Nothing is wrong
+`);
+});
+
+test('features as JSON', () => {
+  const json = doctorJson({ ...without, features, findings: [], mended: [], failed: [] }, { fix: false });
+  expect(
+    JSON.parse(json).features.map(({ name, state, needed, neededBy }: Record<string, unknown>) => [
+      name,
+      state,
+      needed,
+      neededBy,
+    ]),
+  ).toEqual([
+    ['vxlan', 'yes', true, ['backend vxlan']],
+    ['dummy', 'no', false, ['proxy mode ipvs']],
+    ['ipvs', 'unknown', false, ['proxy mode ipvs']],
+  ]);
 });

@@ -1,12 +1,25 @@
 // The doctor's report as text for people, and as JSON for scripts. Pure.
+import { type FeatureAnswer, isNeededBy, type NodeSetup, useText } from '../agent/doctor/features/feature.ts';
 import { type Finding, findingJson, severities } from '../agent/doctor/finding.ts';
 import type { DoctorReport } from '../agent/doctor/run-doctor.ts';
-import type { Style } from './terminal.ts';
+import { featureTable } from './feature-table.ts';
+import type { Style, Terminal } from './terminal.ts';
 
 const titles = { error: 'Errors', warning: 'Warnings', hint: 'Hints' } as const;
 
-/** The worst first. */
-export function doctorText({ findings, mended, failed }: DoctorReport, style: Style): readonly string[] {
+/** All that a visit found. */
+export interface DoctorVisit extends DoctorReport {
+  readonly features: readonly FeatureAnswer[];
+  readonly setup: NodeSetup;
+  /** The kernel's release: what it can do is in the features. */
+  readonly kernel: string;
+}
+
+/** The features, then what is wrong, the worst first: what has to be done stands where one looks first. */
+export function doctorText(
+  { findings, mended, failed, features, setup, kernel }: DoctorVisit,
+  { style, columns }: Pick<Terminal, 'style' | 'columns'>,
+): readonly string[] {
   const groups = severities.flatMap((severity) => {
     const group = findings.filter((finding) => finding.severity === severity);
     if (group.length === 0) return [];
@@ -14,6 +27,14 @@ export function doctorText({ findings, mended, failed }: DoctorReport, style: St
     const painted = severity === 'error' ? style.bad(title) : title;
     return ['', style.bold(painted), ...group.flatMap((finding) => findingLines(finding, style))];
   });
+  const table =
+    features.length === 0
+      ? []
+      : [
+          `${style.bold('What this node can do')}  ${style.dim(`kernel ${kernel}; each was tried`)}`,
+          ...featureTable(features, { setup, style, columns }),
+          '',
+        ];
   const lines = [
     ...mended.map(({ check, object }) => `${style.good('mended')}  ${check}  ${object}`),
     ...failed.map(
@@ -22,7 +43,7 @@ export function doctorText({ findings, mended, failed }: DoctorReport, style: St
     ...groups,
     ...(findings.length === 0 ? [style.good('Nothing is wrong')] : ['', summary(findings)]),
   ];
-  return lines[0] === '' ? lines.slice(1) : lines;
+  return [...table, ...(lines[0] === '' ? lines.slice(1) : lines)];
 }
 
 function findingLines(
@@ -45,10 +66,16 @@ function summary(findings: readonly Finding[]): string {
 
 /** `mended` and `failed` are there only after --fix. */
 export function doctorJson(
-  { findings, mended, failed }: DoctorReport,
+  { findings, mended, failed, features, setup, kernel }: DoctorVisit,
   { fix }: { readonly fix: boolean },
 ): string {
   return JSON.stringify({
+    kernel,
+    features: features.map(({ uses, ...answer }) => ({
+      ...answer,
+      neededBy: uses.map(useText),
+      needed: uses.some((use) => isNeededBy(use, setup)),
+    })),
     findings: findings.map(findingJson),
     ...(fix
       ? {

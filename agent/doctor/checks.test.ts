@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { IpAddress } from '../../net/address.ts';
+import { Prefix } from '../../net/prefix.ts';
 import type { AttachmentLife } from '../ipam/life-survey.ts';
 import { hostLinkName } from '../wiring/attachment.ts';
 import { runChecks } from './checks.ts';
-import type { Forwarding, LeftFile, NodeFacts } from './node-facts.ts';
-import { sampleAttachment, sampleFacts } from './sample-facts.ts';
+import type { Forwarding, LeftFile, NodeFacts, Surroundings } from './node-facts.ts';
+import { sampleAttachment, sampleFacts, sampleRoute } from './sample-facts.ts';
 
 /** "SEVERITY CHECK OBJECT -> what mends it". */
 function told(more: Partial<NodeFacts>): readonly string[] {
@@ -29,7 +30,7 @@ test('every finding says what, why and what to do', () => {
     conflists: { ...sampleFacts.conflists, names: ['05-b.conf', '10-netloom.conflist'] },
     forwarding: {
       ...sampleFacts.forwarding,
-      filters: [{ family: 4, forwardPolicy: 'DROP', rules: [] }],
+      filters: [{ family: 4, variant: 'nft', hasOurs: false, forwardPolicy: 'DROP', rules: [] }],
       sysctls: new Map([['net/ipv4/ip_forward', '0']]),
     },
   };
@@ -169,7 +170,7 @@ test.each([
 
 describe('forwarding', () => {
   const drop = (family: 4 | 6, ...rules: readonly string[]): Partial<Forwarding> => ({
-    filters: [{ family, forwardPolicy: 'DROP', rules }],
+    filters: [{ family, variant: 'nft', hasOurs: false, forwardPolicy: 'DROP', rules }],
   });
   const dropped = ['error forward-policy iptables FORWARD -> nothing'];
 
@@ -194,7 +195,31 @@ describe('forwarding', () => {
     ['accepted for one port', drop(4, '-A FORWARD -p tcp --dport 80 -j ACCEPT'), dropped],
     ['all accepted', drop(4, '-A FORWARD -j ACCEPT'), []],
     ['all accepted in a chain that nobody may call', drop(4, '-A OTHER -j ACCEPT'), dropped],
-    ['our rules are of iptables too', { ...drop(4), masquerade: 'iptables' }, []],
+    [
+      'our rules are in it',
+      { filters: [{ family: 4, variant: 'nft', hasOurs: true, forwardPolicy: 'DROP', rules: [] }] },
+      [],
+    ],
+    [
+      'dropped by the other variant',
+      { filters: [{ family: 4, variant: 'legacy', hasOurs: false, forwardPolicy: 'DROP', rules: [] }] },
+      ['error forward-policy iptables-legacy FORWARD -> nothing'],
+    ],
+    [
+      'a chain of somebody else’s drops',
+      { dropping: [{ name: 'inet fw forward', families: [4, 6], rules: ['ct state established accept'] }] },
+      ['error forward-drop inet fw forward -> nothing'],
+    ],
+    [
+      'one that may accept',
+      { dropping: [{ name: 'inet fw forward', families: [4, 6], rules: ['iifname "cni0" accept'] }] },
+      [],
+    ],
+    [
+      'one that cannot be read',
+      { dropping: [{ name: 'inet fw forward', families: [4, 6], rules: undefined }] },
+      ['hint forward-drop inet fw forward -> nothing'],
+    ],
     ['no lease', { ...drop(4), podSubnets: [] }, []],
     [
       'IPv4 is not forwarded',
@@ -209,5 +234,98 @@ describe('forwarding', () => {
     ['not forwarded, and no lease', { podSubnets: [], sysctls: new Map([['net/ipv4/ip_forward', '0']]) }, []],
   ])('%s', (_, more, expected) => {
     expect(told({ forwarding: { ...sampleFacts.forwarding, ...more } })).toEqual(expected);
+  });
+});
+
+describe('the network around the pods', () => {
+  const told1 = (more: Partial<Surroundings>, facts: Partial<NodeFacts> = {}) =>
+    told({ ...facts, surroundings: { ...sampleFacts.surroundings, ...more } });
+  const tunnel = (mtu: number, underlay: number): Partial<NodeFacts> => ({
+    links: [
+      { name: 'eth0', detail: { kind: 'other', type: '' }, mtu: underlay },
+      {
+        name: 'flannel.1',
+        alias: 'netloom',
+        detail: { kind: 'vxlan', vni: 1, port: 8472, learning: false, underlay: 'eth0' },
+        mtu,
+      },
+    ],
+  });
+
+  test.each<readonly [string, readonly string[], readonly string[]]>([
+    ['a part of it', ['10.244.7.0/24', 'eth0'], ['error route-conflict 10.244.7.0/24 by eth0 -> nothing']],
+    ['all of it and more', ['10.0.0.0/8', 'tun0'], ['hint route-conflict 10.0.0.0/8 by tun0 -> nothing']],
+    ['the pods’ own', ['10.244.1.0/24', 'cni0'], []],
+    ['the default', ['0.0.0.0/0', 'eth0'], []],
+    ['another network', ['192.0.2.0/24', 'eth0'], []],
+  ])('a route: %s', (_, [destination = '', link = ''], expected) => {
+    expect(told1({ routes: [sampleRoute(destination, link)] })).toEqual(expected);
+  });
+
+  test.each([
+    ['eth0', '10.244.9.1/24', ['error address-conflict 10.244.9.1/24 on eth0 -> nothing']],
+    ['cni0', '10.244.9.1/24', []],
+    ['kube-ipvs0', '10.244.9.1/32', []],
+    ['eth0', '192.0.2.1/24', []],
+  ])('an address on %s: %s', (link, prefix, expected) => {
+    expect(told1({ addresses: [{ link, prefix: Prefix.parse(prefix) }] })).toEqual(expected);
+  });
+
+  test.each([
+    [1450, 1500, 1450, []],
+    [1460, 1500, 1450, ['warning mtu flannel.1 -> nothing']],
+    [1400, 1500, 1450, ['warning mtu pods’ MTU 1450 -> nothing']],
+  ])('a tunnel of %d over %d for pods of %d', (mtu, underlay, pods, expected) => {
+    expect(told1({ mtu: pods }, tunnel(mtu, underlay))).toEqual(expected);
+  });
+
+  test('pods that were made when the MTU was larger', () => {
+    const name = hostLinkName(sampleAttachment);
+    const links = [{ name, detail: { kind: 'veth' }, mtu: 1500 }] as const;
+    expect(told1({}, { links })).toEqual(['hint mtu 1 pod -> nothing']);
+  });
+
+  test.each([
+    ['1', '0', ['hint reverse-path net.ipv4.conf.cni0.rp_filter -> nothing']],
+    ['1', '2', []],
+    ['0', '2', []],
+  ])('reverse path filters %s and %s', (all, own, expected) => {
+    const sysctls = new Map([
+      ...sampleFacts.surroundings.sysctls,
+      ['net/ipv4/conf/all/rp_filter', all],
+      ['net/ipv4/conf/cni0/rp_filter', own],
+    ]);
+    expect(told1({ sysctls })).toEqual(expected);
+  });
+
+  test.each([
+    [undefined, true, ['error bridged-answers net.bridge.bridge-nf-call-iptables -> nothing']],
+    ['0', true, ['error bridged-answers net.bridge.bridge-nf-call-iptables -> sysctl-set']],
+    ['0', false, []],
+  ])('bridged packets: %s, with a proxy: %s', (value, hasProxy, expected) => {
+    const sysctls = new Map(value === undefined ? [] : [['net/bridge/bridge-nf-call-iptables', value]]);
+    expect(told1({ sysctls, hasProxy })).toEqual(expected);
+  });
+
+  test('the directory of leases', () => {
+    const store = {
+      directory: '/leases',
+      problems: [{ object: '/leases/subnets/x', message: 'no' }],
+      leases: [
+        { name: 'n2', renewedAt: sampleFacts.now + 120_000 },
+        { name: 'n3', renewedAt: sampleFacts.now + 2000 },
+      ],
+      mount: { type: '9p', options: ['rw', 'trans=virtio', 'cache=loose'] },
+    };
+    expect(told1({ store })).toEqual([
+      'warning lease-store /leases/subnets/x -> nothing',
+      'warning clock-skew lease of n2 -> nothing',
+      'error stale-mount /leases -> nothing',
+    ]);
+    expect(
+      told1({
+        store: { ...store, problems: [], leases: [], mount: { type: '9p', options: ['cache=none'] } },
+      }),
+    ).toEqual([]);
   });
 });

@@ -9,8 +9,16 @@ import {
 } from './attachment-checks.ts';
 import { leftFiles, queuedDeletions, spoiltRecords } from './file-checks.ts';
 import type { Finding } from './finding.ts';
-import { forwardingOff, forwardPolicy, otherConflists } from './node-checks.ts';
+import {
+  addressConflicts,
+  bridgedAnswers,
+  mtus,
+  routeConflicts,
+  strictReversePath,
+} from './network-checks.ts';
+import { forwardDrop, forwardingOff, forwardPolicy, otherConflists } from './node-checks.ts';
 import type { NodeFacts } from './node-facts.ts';
+import { clockSkew, staleMount, storeProblems } from './store-checks.ts';
 
 export type DoctorCheck = (facts: NodeFacts) => readonly Finding[];
 
@@ -25,7 +33,16 @@ export const doctorChecks: readonly DoctorCheck[] = [
   queuedDeletions,
   otherConflists,
   forwardPolicy,
+  forwardDrop,
   forwardingOff,
+  bridgedAnswers,
+  routeConflicts,
+  addressConflicts,
+  mtus,
+  strictReversePath,
+  storeProblems,
+  clockSkew,
+  staleMount,
 ];
 
 export function runChecks(

@@ -1,32 +1,25 @@
 // Reads what the doctor's checks judge from a node's kernel and files. It changes nothing.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ProgramError } from '../../kernel/exec.ts';
-import { saveIptables } from '../../kernel/iptables/programs.ts';
 import { isLockHeld } from '../../kernel/lock-held.ts';
 import type { Netns } from '../../kernel/netns.ts';
 import { openRouteDriver } from '../../kernel/route/driver.ts';
-import type { Link } from '../../kernel/route/objects.ts';
+import type { Link, RouteState } from '../../kernel/route/objects.ts';
 import { openTcDriver } from '../../kernel/tc/driver.ts';
 import { namesIn } from '../../runtime/names-in.ts';
 import { type LifeQuestion, ownNetworks, surveyLife } from '../ipam/life-survey.ts';
-import { openSysctls } from '../node-sysctls.ts';
 import { createPodList } from '../pod-list.ts';
 import { attachmentFileName, hostLinkName } from '../wiring/attachment.ts';
 import { type AttachmentRecords, recordedRules } from '../wiring/attachment-record.ts';
 import { limiterName } from '../wiring/bandwidth-plan.ts';
-import { CniError } from '../wiring/cni-error.ts';
-import { readNodeNetwork } from '../wiring/node-network.ts';
 import { ruleOwners } from '../wiring/rules/rule-owners.ts';
-import { forwardingKey } from './node-checks.ts';
-import type { FilterTable, Forwarding, LeftFile, NodeFacts } from './node-facts.ts';
+import { type ForwardingSources, readForwarding } from './gather-forwarding.ts';
+import { readSurroundings, type SurroundingSources } from './gather-surroundings.ts';
+import type { LeftFile, NodeFacts } from './node-facts.ts';
 
-export interface FactSources {
+export interface FactSources extends ForwardingSources, SurroundingSources {
   readonly runDirectory: string;
   readonly ipamDirectory: string;
-  readonly subnetFile: string;
-  readonly bridge: string;
-  readonly masquerade: Forwarding['masquerade'];
   readonly records: AttachmentRecords;
   /** Names of the networks that the node's configuration has. */
   readonly networks: readonly string[];
@@ -34,8 +27,6 @@ export interface FactSources {
   readonly queueDirectory: string;
   /** The directory of network configurations, and the name of ours. */
   readonly conflists: { readonly directory: string; readonly own: string };
-  readonly netns?: Netns | undefined;
-  readonly signal?: AbortSignal;
   /** What a test says instead of the kernel. */
   readonly signs?: LifeQuestion['signs'];
 }
@@ -44,18 +35,20 @@ export async function gatherFacts(sources: FactSources): Promise<NodeFacts> {
   const { ipamDirectory, runDirectory, netns } = sources;
   const { records, spoilt } = sources.records.all();
   const networks = ownNetworks({ ipamDirectory, configured: sources.networks, records });
-  let links: readonly Link[] = [];
+  let route: RouteState | undefined;
   const survey = await surveyLife({
     ipamDirectory,
     networks,
     records,
     runDirectory,
     hostLinks() {
-      links = readLinks(netns);
-      return links.map(({ name }) => name);
+      route = readRoutes(netns);
+      return [...route.links.keys()];
     },
     ...(sources.signs === undefined ? {} : { signs: sources.signs }),
   });
+  const state = route ?? readRoutes(netns);
+  const links = [...state.links.values()];
   return {
     now: Date.now(),
     survey,
@@ -73,6 +66,7 @@ export async function gatherFacts(sources: FactSources): Promise<NodeFacts> {
     queue: filesIn(sources.queueDirectory, queued),
     conflists: { ...sources.conflists, names: conflistNames(sources.conflists.directory) },
     forwarding: await readForwarding(sources),
+    surroundings: await readSurroundings(sources, state),
   };
 }
 
@@ -97,10 +91,10 @@ async function readStrayRules({ records, netns }: FactSources): Promise<readonly
   return owners.filter((name) => !recorded.has(name));
 }
 
-function readLinks(netns: Netns | undefined): readonly Link[] {
+function readRoutes(netns: Netns | undefined): RouteState {
   const route = openRouteDriver({ netns });
   try {
-    return [...route.read().links.values()];
+    return route.read();
   } finally {
     route.close();
   }
@@ -148,47 +142,4 @@ function conflistNames(directory: string): readonly string[] {
   return namesIn(directory)
     .filter((name) => /\.(conf|conflist|json)$/.test(name))
     .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-}
-
-async function readForwarding(sources: FactSources): Promise<Forwarding> {
-  const podSubnets = readSubnets(sources).map(({ subnet }) => subnet);
-  const sysctls = openSysctls(sources.netns);
-  const values = podSubnets.map(forwardingKey).flatMap((key) => {
-    const value = sysctls.read(key);
-    return value === undefined ? [] : [[key, value] as const];
-  });
-  return {
-    podSubnets,
-    masquerade: sources.masquerade,
-    filters: sources.masquerade === 'nftables' && podSubnets.length > 0 ? await readFilters(sources) : [],
-    sysctls: new Map(values),
-  };
-}
-
-/** None while the node has no lease. */
-function readSubnets({ subnetFile, bridge }: FactSources) {
-  try {
-    return readNodeNetwork({ subnetFile, bridge }).subnets;
-  } catch (error) {
-    if (error instanceof CniError) return [];
-    throw error;
-  }
-}
-
-/** None where iptables is not installed: then nothing drops by its policy, either. */
-async function readFilters({ netns, signal }: FactSources): Promise<readonly FilterTable[]> {
-  const found: FilterTable[] = [];
-  for (const family of [4, 6] as const) {
-    try {
-      const { chains, rules } = await saveIptables('filter', {
-        family,
-        netns,
-        ...(signal === undefined ? {} : { signal }),
-      });
-      found.push({ family, forwardPolicy: chains.get('FORWARD') ?? 'ACCEPT', rules });
-    } catch (error) {
-      if (!(error instanceof ProgramError)) throw error;
-    }
-  }
-  return found;
 }

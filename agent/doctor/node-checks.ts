@@ -21,26 +21,51 @@ export function otherConflists({ conflists: { directory, own, names } }: NodeFac
 }
 
 /** A packet that one table accepts is still dropped by another: only iptables rules help against a policy of iptables. */
-export function forwardPolicy({
-  forwarding: { masquerade, filters, podSubnets },
-}: NodeFacts): readonly Finding[] {
-  if (masquerade !== 'nftables') return [];
+export function forwardPolicy({ forwarding: { filters, podSubnets } }: NodeFacts): readonly Finding[] {
   return filters.flatMap((filter): readonly Finding[] => {
+    if (filter.hasOurs) return [];
     const subnets = podSubnets.filter(({ family }) => family === filter.family);
     if (filter.forwardPolicy !== 'DROP' || subnets.length === 0) return [];
     if (subnets.every((subnet) => isAccepted(subnet, filter))) return [];
-    const program = filter.family === 4 ? 'iptables' : 'ip6tables';
+    const program = `${filter.family === 4 ? 'iptables' : 'ip6tables'}${filter.variant === 'legacy' ? '-legacy' : ''}`;
     return [
       {
         check: 'forward-policy',
         severity: 'error',
         object: `${program} FORWARD`,
         finding: 'what pods send to other nodes and to the outside is dropped',
-        evidence: `the policy is DROP, and no rule accepts all from and to ${subnets.join(', ')}; nftables rules cannot undo it`,
+        evidence: `the policy is DROP, and no rule accepts all from and to ${subnets.join(', ')}; a rule elsewhere that accepts does not undo that`,
         remedy: `run the agent with --masquerade=iptables, or accept what is from and to the pods: "${program} -A FORWARD -s ${subnets[0]} -j ACCEPT" and the same with -d`,
       },
     ];
   });
+}
+
+/** The same of chains of nftables: firewalld's, or those of /etc/nftables.conf. */
+export function forwardDrop({ forwarding: { dropping, podSubnets } }: NodeFacts): readonly Finding[] {
+  return dropping.flatMap(({ name, families, rules }): readonly Finding[] => {
+    const subnets = podSubnets.filter(({ family }) => families.includes(family));
+    if (subnets.length === 0 || rules?.some(mayAccept) === true) return [];
+    return [
+      {
+        check: 'forward-drop',
+        severity: rules === undefined ? 'hint' : 'error',
+        object: name,
+        finding:
+          rules === undefined
+            ? 'a chain of somebody else’s drops what it does not accept: see that it accepts what is from and to pods'
+            : 'what pods send to other nodes and to the outside is dropped',
+        evidence: `its policy is drop, ${rules === undefined ? 'and its rules cannot be read here' : 'and no rule of its table accepts what it has not seen before'}; a table that accepts does not undo what another drops`,
+        remedy: `accept it there: "ip saddr ${subnets[0]} accept" and the same with daddr (firewalld: put the pods’ bridge and network into zone trusted)`,
+      },
+    ];
+  });
+}
+
+/** A rule that is more than the usual acceptance of known connections, of loopback, ICMP or single ports: it may be about pods. */
+function mayAccept(rule: string): boolean {
+  if (!/\b(accept|jump|goto|vmap)\b/.test(rule)) return false;
+  return !/\bct (state|status)\b|"lo"|icmp|\bdport\b/.test(rule);
 }
 
 /** By rules that look at nothing but addresses, in whatever chain. */

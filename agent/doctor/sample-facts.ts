@@ -1,4 +1,5 @@
 // A node with nothing wrong, for tests of the doctor's checks.
+import type { Route } from '../../kernel/route/objects.ts';
 import { Prefix } from '../../net/prefix.ts';
 import { hostLinkName } from '../wiring/attachment.ts';
 import type { NodeFacts } from './node-facts.ts';
@@ -30,12 +31,37 @@ export const sampleFacts: NodeFacts = {
     podSubnets: [Prefix.parse('10.244.1.0/24'), Prefix.parse('fd00:1::/64')],
     masquerade: 'nftables',
     filters: [
-      { family: 4, forwardPolicy: 'ACCEPT', rules: [] },
-      { family: 6, forwardPolicy: 'ACCEPT', rules: [] },
+      { family: 4, variant: 'nft', hasOurs: false, forwardPolicy: 'ACCEPT', rules: [] },
+      { family: 6, variant: 'nft', hasOurs: false, forwardPolicy: 'ACCEPT', rules: [] },
     ],
+    dropping: [],
     sysctls: new Map([
       ['net/ipv4/ip_forward', '1'],
       ['net/ipv6/conf/all/forwarding', '1'],
     ]),
   },
+  surroundings: {
+    bridge: 'cni0',
+    networks: [Prefix.parse('10.244.0.0/16'), Prefix.parse('fd00::/48')],
+    mtu: 1450,
+    addresses: [
+      { link: 'eth0', prefix: Prefix.parse('192.0.2.11/24') },
+      { link: 'cni0', prefix: Prefix.parse('10.244.1.1/24') },
+    ],
+    routes: [sampleRoute('0.0.0.0/0', 'eth0'), sampleRoute('10.244.1.0/24', 'cni0')],
+    sysctls: new Map([['net/bridge/bridge-nf-call-iptables', '1']]),
+    hasProxy: true,
+    store: { directory: '/leases', problems: [], leases: [{ name: 'n2', renewedAt: 0 }], mount: undefined },
+  },
 };
+
+export function sampleRoute(destination: string, link: string): Route {
+  return {
+    destination: Prefix.parse(destination),
+    table: 254,
+    priority: 0,
+    protocol: 3,
+    type: 'unicast',
+    hops: [{ link }],
+  };
+}

@@ -51,6 +51,7 @@ beforeEach(async () => {
     networks: ['cbr0'],
     queueDirectory: join(root, 'queue'),
     conflists: { directory: join(root, 'cni'), own: '10-netloom.conflist' },
+    hasProxy: true,
     netns: host.netns,
     // The sandbox has a pid namespace of its own; all that there is to see of this node can be seen in it.
     signs: { namespaces: () => ({ ...readNamespaces(), isComplete: true }) },
@@ -75,7 +76,7 @@ function addRequest(
     netns: netns.netns.path,
     bridge: { name: 'cni0', madeBy: 'wiring', promiscuous: false, isGateway: true, forceAddress: false },
     port: { hairpin: true, isolated: false, vlan: undefined, vlanTrunk: [], preserveDefaultVlan: false },
-    mtu: undefined,
+    mtu: 1450,
     mac: undefined,
     ipam: { directory: sources.ipamDirectory, sets: [[rangeOf(subnet)]], requested: [] },
     routes: [],
@@ -255,6 +256,41 @@ const faults: Readonly<Record<string, Fault>> = {
         run(`ip netns exec ${host.name} iptables -A FORWARD ${flag} 10.244.0.0/16 -j ACCEPT`);
       }
     },
+  },
+  'a policy of the other iptables': {
+    found: () => 'forward-policy iptables-legacy FORWARD',
+    make: () => void run(`ip netns exec ${host.name} iptables-legacy -P FORWARD DROP`),
+    byHand: () => void run(`ip netns exec ${host.name} iptables-legacy -P FORWARD ACCEPT`),
+  },
+  'a firewall in nftables that drops': {
+    found: () => 'forward-drop inet fw forward',
+    make() {
+      run(`ip netns exec ${host.name} nft add table inet fw`);
+      run(
+        `ip netns exec ${host.name} nft add chain inet fw forward { type filter hook forward priority 0 ; policy drop ; }`,
+      );
+      run(`ip netns exec ${host.name} nft add rule inet fw forward ct state established,related accept`);
+    },
+    byHand: () => void run(`ip netns exec ${host.name} nft add rule inet fw forward iifname cni0 accept`),
+  },
+  'a route of others into the pods’ network': {
+    found: () => 'route-conflict 10.244.7.0/24 by lo',
+    make: () => void run(`ip -n ${host.name} route add 10.244.7.0/24 dev lo`),
+    byHand: () => void run(`ip -n ${host.name} route delete 10.244.7.0/24 dev lo`),
+  },
+  'a tunnel in an underlay that has become smaller': {
+    found: () => 'mtu flannel.9',
+    make() {
+      run(`ip -n ${host.name} link add under0 type veth peer name under1`);
+      run(`ip -n ${host.name} link add flannel.9 mtu 1450 type vxlan id 9 dstport 8472 dev under0`);
+      run(`ip -n ${host.name} link set flannel.9 alias netloom`);
+      run(`ip -n ${host.name} link set under0 mtu 1480`);
+    },
+    byHand: () => void run(`ip -n ${host.name} link set under0 mtu 1500`),
+  },
+  'bridged packets that the firewall does not see': {
+    found: () => 'bridged-answers net.bridge.bridge-nf-call-iptables',
+    make: () => writeSysctl('net/bridge/bridge-nf-call-iptables', '0', { netns: host.netns }),
   },
   'no forwarding': {
     found: () => 'forwarding-off net.ipv4.ip_forward',
