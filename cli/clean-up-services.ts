@@ -1,10 +1,12 @@
-// The proxy's part of `netloom cleanup`: our nftables tables wherever they are, and kube-proxy's chains only where this node's proxy was
-// told to work in iptables mode; elsewhere they are kube-proxy's own.
+// The proxy's part of `netloom cleanup`: our nftables tables wherever they are, and kube-proxy's chains and objects of IPVS only where this
+// node's proxy was told to work in such a mode; elsewhere they are kube-proxy's own.
 import { savedByAnyVariant } from '../kernel/iptables/variants.ts';
 import { openNftDriver } from '../kernel/nft/driver.ts';
 import { generationAfter } from '../kernel/nft/step.ts';
 import type { Family } from '../net/address.ts';
+import type { Prefix } from '../net/prefix.ts';
 import { openIptablesMode } from '../proxy/iptables/open-iptables-mode.ts';
+import { cleanUpIpvs, hasIpvsTraces } from '../proxy/ipvs/clean-up-ipvs.ts';
 import { proxyTableId } from '../proxy/nftables/proxy-table.ts';
 import type { ProxyModeName } from '../proxy/proxy-mode.ts';
 import { proxySocketPath } from '../proxy/proxy-servers.ts';
@@ -16,16 +18,20 @@ const families: readonly Family[] = [4, 6];
 export async function cleanUpServices({
   mode,
   runDirectory,
+  excludePrefixes,
   dryRun,
 }: {
   readonly mode: ProxyModeName;
   readonly runDirectory: string;
+  /** Virtual servers of IPVS in these are others'. */
+  readonly excludePrefixes: readonly Prefix[];
   readonly dryRun: boolean;
 }): Promise<readonly string[]> {
   const socket = proxySocketPath(runDirectory);
   if (await answers(socket))
     throw new Error(`Cannot clean up: the proxy answers on "${socket}"; stop it first`);
   const done = cleanUpTables(dryRun);
+  if (mode === 'ipvs') return [...done, ...(await cleanUpIpvsMode(excludePrefixes, dryRun))];
   if (mode !== 'iptables') return done;
   const chains = await Promise.all(families.map((family) => cleanUpChains(family, dryRun)));
   return [...done, ...chains.flat()];
@@ -43,6 +49,24 @@ function cleanUpTables(dryRun: boolean): readonly string[] {
   } finally {
     driver.close();
   }
+}
+
+async function cleanUpIpvsMode(
+  excludePrefixes: readonly Prefix[],
+  dryRun: boolean,
+): Promise<readonly string[]> {
+  const done: string[] = [];
+  for (const family of families) {
+    if (dryRun) {
+      if (hasIpvsTraces({ family }))
+        done.push(`virtual servers, sets, addresses and KUBE-… chains of IPVS mode, IPv${family}`);
+      continue;
+    }
+    const { removed, left } = await cleanUpIpvs({ family, excludePrefixes, when: 'now', rules: true });
+    done.push(...removed);
+    if (left.length > 0) throw new Error(`Cannot clean up: ${left.join('; ')}`);
+  }
+  return done;
 }
 
 async function cleanUpChains(family: Family, dryRun: boolean): Promise<readonly string[]> {

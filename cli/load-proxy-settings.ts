@@ -29,14 +29,6 @@ const passedOver: Readonly<Record<string, string>> = {
   '--proxy-port-range <range>': 'kube-proxy does not use it either',
   '--logging-format <format>': '--log-format is used',
   '--vmodule <list>': '--log-level is used',
-  '--ipvs-scheduler <name>': 'it only concerns the mode ipvs',
-  '--ipvs-sync-period <duration>': 'it only concerns the mode ipvs',
-  '--ipvs-min-sync-period <duration>': 'it only concerns the mode ipvs',
-  '--ipvs-exclude-cidrs <list>': 'it only concerns the mode ipvs',
-  '--ipvs-strict-arp [boolean]': 'it only concerns the mode ipvs',
-  '--ipvs-tcp-timeout <duration>': 'it only concerns the mode ipvs',
-  '--ipvs-tcpfin-timeout <duration>': 'it only concerns the mode ipvs',
-  '--ipvs-udp-timeout <duration>': 'it only concerns the mode ipvs',
 };
 
 const passedOverOptions = Object.entries(passedOver).map(([flags, why]) => ({

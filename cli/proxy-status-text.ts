@@ -1,5 +1,6 @@
 // The answer of a proxy's /status (proxy/proxy-status.ts) as text for people: mode, what is programmed, what is wrong. Pure.
 import { z } from 'zod';
+import { followedShape, followedText } from './followed-text.ts';
 
 const problem = z.looseObject({ object: z.string(), message: z.string() });
 
@@ -22,6 +23,8 @@ export const proxyStatusShape = z.looseObject({
       repaired: z.number(),
     }),
   ),
+  /** Absent in the answers of older proxies. */
+  source: followedShape.optional(),
   problems: z.looseObject({ total: z.number(), list: z.array(problem) }),
 });
 
@@ -36,6 +39,7 @@ export function proxyStatusText(status: ProxyStatus): readonly string[] {
   const failedTotal = families.reduce((sum, { failedPorts }) => sum + failedPorts.total, 0);
   return [
     `proxy     ${status.mode}  ${status.ready ? 'ready' : `not ready: ${status.blockers.join('; ')}`}`,
+    ...(status.source === undefined ? [] : [`  source  ${followedText(status.source)}`]),
     ...families.map(familyText),
     ...section('failed', {
       total: failedTotal,

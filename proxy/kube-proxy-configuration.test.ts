@@ -113,6 +113,42 @@ describe('each field', () => {
       { nodePortAddresses: [{ kind: 'primary' }, { kind: 'localhost' }] },
     ],
     [{ oomScoreAdj: 0 }, { oomScoreAdjust: 0 }],
+    [
+      { mode: 'ipvs' },
+      {
+        mode: 'ipvs',
+        minSyncPeriod: 1000,
+        syncPeriod: 30_000,
+        localhostNodePorts: false,
+        nodePortAddresses: [{ kind: 'all' }],
+        ipvs: {
+          scheduler: 'rr',
+          excludePrefixes: [],
+          strictArp: false,
+          timeouts: { tcp: 0, tcpFin: 0, udp: 0 },
+        },
+      },
+    ],
+    [
+      {
+        mode: 'ipvs',
+        iptables: { masqueradeAll: true, masqueradeBit: 3 },
+        ipvs: {
+          scheduler: 'mh',
+          syncPeriod: '1m',
+          strictARP: true,
+          tcpTimeout: '15m',
+          tcpFinTimeout: '2m',
+          udpTimeout: '500ms',
+        },
+      },
+      {
+        masqueradeAll: true,
+        masqueradeMark: 8,
+        syncPeriod: 60_000,
+        ipvs: { scheduler: 'mh', strictArp: true, timeouts: { tcp: 900, tcpFin: 120, udp: 1 } },
+      },
+    ],
   ])('%j', (values, expected) => {
     expect(load(values).options).toMatchObject(expected);
   });
@@ -146,7 +182,12 @@ describe('each field', () => {
 });
 
 test.each([
-  [{ mode: 'ipvs' }, 'mode "ipvs": this version has the modes nftables and iptables'],
+  [{ mode: 'userspace' }, 'mode "userspace": expected one of nftables, iptables, ipvs'],
+  [
+    { mode: 'ipvs', ipvs: { scheduler: 'ovf' } },
+    'ipvs.scheduler "ovf": expected a scheduler of IPVS: one of rr, wrr,',
+  ],
+  [{ mode: 'ipvs', ipvs: { excludeCIDRs: ['x'] } }, 'ipvs.excludeCIDRs ["x"]'],
   [
     { apiVersion: 'kubeproxy.config.k8s.io/v1beta1' },
     'apiVersion "kubeproxy.config.k8s.io/v1beta1": expected',
@@ -168,12 +209,21 @@ test.each([
   expect(() => load(values)).toThrow(message);
 });
 
-test('what /configz shows reads back as the same settings', () => {
-  const given = load({
-    clusterCIDR: '10.0.0.0/8,fd00::/8',
-    mode: 'iptables',
-    iptables: { syncPeriod: '45s' },
-  });
+test.each([
+  { mode: 'iptables', iptables: { syncPeriod: '45s' } },
+  {
+    mode: 'ipvs',
+    iptables: { masqueradeAll: true },
+    ipvs: {
+      minSyncPeriod: '2s',
+      scheduler: 'lc',
+      excludeCIDRs: ['192.0.2.0/24'],
+      strictARP: true,
+      udpTimeout: '30s',
+    },
+  },
+])('what /configz shows reads back as the same settings: $mode', (of) => {
+  const given = load({ clusterCIDR: '10.0.0.0/8,fd00::/8', ...of });
   const again = load(kubeProxyConfiguration(given.settings));
   expect(again.notes).toEqual([]);
   expect({ ...again.options, localDetectors: null }).toEqual({ ...given.options, localDetectors: null });

@@ -2,6 +2,8 @@
 // field becomes a setting of ours, or is passed over with a word on why, or is refused. The other way round: what /configz shows.
 import { SettingsError, type SettingsProblem } from '../runtime/settings/settings-error.ts';
 import type { SettingsFile } from '../runtime/settings/settings-file.ts';
+import { givenPeriods } from './options-from-settings.ts';
+import type { ProxyModeName } from './proxy-mode.ts';
 import type { ProxySettings } from './settings.ts';
 
 const apiVersion = 'kubeproxy.config.k8s.io/v1alpha1';
@@ -19,19 +21,28 @@ const to = (name: SettingName, convert?: (value: unknown) => unknown): Use =>
 const ignored = (why: string): Use => ({ kind: 'ignored', why });
 
 const notKubernetes = 'services come from serviceDirectory, not from an API server';
-const notIpvs = 'it only concerns the mode ipvs';
 const windows = 'it only concerns Windows';
 
 /** Fields of each mode that only count in it. */
-function modeFields(mode: string): Readonly<Record<string, Use>> {
+function modeFields(mode: ProxyModeName): Readonly<Record<string, Use>> {
   const here = (section: string, use: Use): Use =>
     section === mode ? use : ignored(`it only concerns the mode ${section}`);
   return {
     'iptables.localhostNodePorts': here('iptables', to('iptablesLocalhostNodeports')),
-    'iptables.masqueradeAll': here('iptables', to('masqueradeAll')),
-    'iptables.masqueradeBit': here('iptables', to('iptablesMasqueradeBit')),
+    // kube-proxy's IPVS mode reads these two here.
+    'iptables.masqueradeAll': mode === 'ipvs' ? to('masqueradeAll') : here('iptables', to('masqueradeAll')),
+    'iptables.masqueradeBit':
+      mode === 'ipvs' ? to('iptablesMasqueradeBit') : here('iptables', to('iptablesMasqueradeBit')),
     'iptables.minSyncPeriod': here('iptables', to('minSyncPeriod')),
     'iptables.syncPeriod': here('iptables', to('syncPeriod')),
+    'ipvs.excludeCIDRs': here('ipvs', to('ipvsExcludeCidrs')),
+    'ipvs.minSyncPeriod': here('ipvs', to('minSyncPeriod')),
+    'ipvs.scheduler': here('ipvs', to('ipvsScheduler')),
+    'ipvs.strictARP': here('ipvs', to('ipvsStrictArp')),
+    'ipvs.syncPeriod': here('ipvs', to('syncPeriod')),
+    'ipvs.tcpFinTimeout': here('ipvs', to('ipvsTcpfinTimeout')),
+    'ipvs.tcpTimeout': here('ipvs', to('ipvsTcpTimeout')),
+    'ipvs.udpTimeout': here('ipvs', to('ipvsUdpTimeout')),
     'nftables.masqueradeAll': here('nftables', to('masqueradeAll')),
     'nftables.masqueradeBit': here('nftables', to('iptablesMasqueradeBit')),
     'nftables.minSyncPeriod': here('nftables', to('minSyncPeriod')),
@@ -72,7 +83,6 @@ const fields: Readonly<Record<string, Use>> = {
 const sections: Readonly<Record<string, string>> = {
   clientConnection: notKubernetes,
   featureGates: 'what they would turn on is there, or is not',
-  ipvs: notIpvs,
   logging: 'the log has a level and a format only',
   winkernel: windows,
 };
@@ -105,11 +115,11 @@ export function convertKubeProxyConfiguration(file: SettingsFile): ConvertedConf
     refuse('apiVersion', `${JSON.stringify(values['apiVersion'])}: expected "${apiVersion}"`);
   if (values['kind'] !== kind) refuse('kind', `${JSON.stringify(values['kind'])}: expected "${kind}"`);
   const mode = values['mode'];
-  if (mode === 'ipvs' || mode === 'kernelspace' || mode === 'userspace')
-    refuse('mode', `"${mode}": this version has the modes nftables and iptables`);
+  if (mode === 'kernelspace' || mode === 'userspace')
+    refuse('mode', `"${mode}": expected one of nftables, iptables, ipvs`);
   if (problems.length > 0) throw new SettingsError(problems);
 
-  const known = { ...fields, ...modeFields(mode === 'iptables' ? 'iptables' : 'nftables') };
+  const known = { ...fields, ...modeFields(mode === 'iptables' || mode === 'ipvs' ? mode : 'nftables') };
   const settings: Record<string, unknown> = {};
   const names: Record<string, string> = {};
   const notes: string[] = [];
@@ -167,16 +177,15 @@ function isSilent(field: string, value: unknown): boolean {
 /** The settings in kube-proxy's form: for /configz and --write-config-to. */
 export function kubeProxyConfiguration(settings: ProxySettings): Readonly<Record<string, unknown>> {
   const period = (milliseconds: number | undefined) => goDuration(milliseconds ?? 0);
-  const isIptables = settings.proxyMode === 'iptables';
-  const rules = {
+  const { proxyMode: mode } = settings;
+  const { min, max } = givenPeriods(settings);
+  const periods = { minSyncPeriod: period(min), syncPeriod: period(max) };
+  const noPeriods = { minSyncPeriod: '0s', syncPeriod: '0s' };
+  const masquerade = {
     masqueradeAll: settings.masqueradeAll,
     masqueradeBit: settings.iptablesMasqueradeBit,
-    minSyncPeriod: period(
-      (isIptables ? settings.iptablesMinSyncPeriod : undefined) ?? settings.minSyncPeriod,
-    ),
-    syncPeriod: period((isIptables ? settings.iptablesSyncPeriod : undefined) ?? settings.syncPeriod),
   };
-  const unused = { masqueradeAll: false, masqueradeBit: null, minSyncPeriod: '0s', syncPeriod: '0s' };
+  const noMasquerade = { masqueradeAll: false, masqueradeBit: null };
   const bind = (one: { readonly host: string; readonly port: number } | null) =>
     one === null ? '' : one.host.includes(':') ? `[${one.host}]:${one.port}` : `${one.host}:${one.port}`;
   return {
@@ -202,12 +211,22 @@ export function kubeProxyConfiguration(settings: ProxySettings): Readonly<Record
     healthzBindAddress: bind(settings.healthzBindAddress),
     hostnameOverride: settings.hostnameOverride ?? '',
     iptables: {
-      ...(isIptables ? rules : unused),
-      localhostNodePorts: isIptables ? settings.iptablesLocalhostNodeports : null,
+      ...(mode === 'nftables' ? noMasquerade : masquerade),
+      ...(mode === 'iptables' ? periods : noPeriods),
+      localhostNodePorts: mode === 'iptables' ? settings.iptablesLocalhostNodeports : null,
+    },
+    ipvs: {
+      ...(mode === 'ipvs' ? periods : noPeriods),
+      excludeCIDRs: mode === 'ipvs' ? settings.ipvsExcludeCidrs.map(String) : [],
+      scheduler: mode === 'ipvs' ? settings.ipvsScheduler : '',
+      strictARP: mode === 'ipvs' && settings.ipvsStrictArp,
+      tcpFinTimeout: goDuration(mode === 'ipvs' ? settings.ipvsTcpfinTimeout : 0),
+      tcpTimeout: goDuration(mode === 'ipvs' ? settings.ipvsTcpTimeout : 0),
+      udpTimeout: goDuration(mode === 'ipvs' ? settings.ipvsUdpTimeout : 0),
     },
     metricsBindAddress: bind(settings.metricsBindAddress),
-    mode: settings.proxyMode,
-    nftables: isIptables ? unused : rules,
+    mode,
+    nftables: mode === 'nftables' ? { ...masquerade, ...periods } : { ...noMasquerade, ...noPeriods },
     nodePortAddresses: settings.nodeportAddresses.map((one) =>
       one.kind === 'prefix' ? one.prefix.toString() : one.kind,
     ),

@@ -8,7 +8,7 @@ import type { Leftovers } from './leftovers/remove-leftovers.ts';
 const retryInterval = 60_000;
 
 export interface LeftoverRemover {
-  /** The first time, and again some time after a failure; otherwise it does nothing. */
+  /** The first time; after a failure it comes again by itself. Otherwise it does nothing. */
   removeOnce(): void;
   /** What could not be removed the last time, and why. */
   readonly problem: string | undefined;
@@ -30,6 +30,7 @@ export function createLeftoverRemover(options: LeftoverRemoverOptions): Leftover
   let problem: string | undefined;
   let notBefore = Number.NEGATIVE_INFINITY;
   let work: Promise<void> = Promise.resolve();
+  let cancelTimer = (): void => {};
 
   async function removeNow(): Promise<void> {
     try {
@@ -51,19 +52,25 @@ export function createLeftoverRemover(options: LeftoverRemoverOptions): Leftover
     notBefore = clock.now() + retryInterval;
     if (message !== problem) log.warn({ left: message }, 'cannot remove what other proxies left');
     problem = message;
+    cancelTimer();
+    // Also where no service changes meanwhile.
+    cancelTimer = clock.setTimer(retryInterval, removeOnce);
     onFailure();
   }
 
+  function removeOnce(): void {
+    if (state !== 'new' || abort.signal.aborted || clock.now() < notBefore) return;
+    state = 'busy';
+    work = removeNow();
+  }
+
   return {
-    removeOnce() {
-      if (state !== 'new' || abort.signal.aborted || clock.now() < notBefore) return;
-      state = 'busy';
-      work = removeNow();
-    },
+    removeOnce,
     get problem() {
       return problem;
     },
     async stop() {
+      cancelTimer();
       abort.abort(new Error('The proxy stops'));
       await work;
     },

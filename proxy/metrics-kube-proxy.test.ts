@@ -79,6 +79,7 @@ describe('names and types', () => {
         'sync_proxy_rules_nftables_sync_failures_total counter',
       ],
     ],
+    ['ipvs', ['sync_proxy_rules_iptables_restore_failures_total counter']],
   ] as const)('%s', async (mode, own) => {
     expect(await types(mode)).toEqual([...ofAllModes, ...own].sort());
   });

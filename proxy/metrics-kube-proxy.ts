@@ -156,16 +156,23 @@ export function createKubeProxyMetrics(options: KubeProxyMetricsOptions): KubePr
             'Cumulative proxy iptables partial restore failures',
           ),
         }
-      : {
-          failures: counterByFamily(
-            'sync_proxy_rules_nftables_sync_failures_total',
-            'Cumulative proxy nftables sync failures',
-          ),
-          cleanupFailures: counterByFamily(
-            'sync_proxy_rules_nftables_cleanup_failures_total',
-            'Cumulative proxy nftables cleanup failures',
-          ),
-        };
+      : mode === 'ipvs'
+        ? {
+            failures: counterByFamily(
+              'sync_proxy_rules_iptables_restore_failures_total',
+              'Cumulative proxy iptables restore failures',
+            ),
+          }
+        : {
+            failures: counterByFamily(
+              'sync_proxy_rules_nftables_sync_failures_total',
+              'Cumulative proxy nftables sync failures',
+            ),
+            cleanupFailures: counterByFamily(
+              'sync_proxy_rules_nftables_cleanup_failures_total',
+              'Cumulative proxy nftables cleanup failures',
+            ),
+          };
   if (mode === 'iptables') declareRules(options);
 
   return {

@@ -74,6 +74,13 @@ describe('nodeAddresses', () => {
     expect(String(nodeAddresses(withSource, { family: 4, nodeIps }).primary)).toBe('203.0.113.9');
   });
 
+  test("addresses of services are not the node's", () => {
+    const bound = routeState({
+      addresses: [address('kube-ipvs0', '10.96.0.1/32'), address('eth0', '192.0.2.9/24')],
+    });
+    expect(nodeAddresses(bound, { family: 4, nodeIps: [] }).all.map(String)).toEqual(['192.0.2.9']);
+  });
+
   test('without a default route there is none', () => {
     expect(nodeAddresses(routeState({}), { family: 4, nodeIps: [] })).toEqual({
       all: [],
@@ -86,6 +93,7 @@ describe('a change is read for', () => {
   const change = (one: object): RouteChange => ({ op: 'new', flags: 0, ...one }) as RouteChange; // the fields that count are there
   test.each([
     ['an address', { kind: 'address', object: address('eth0', '192.0.2.9/24') }, true],
+    ['an address of a service', { kind: 'address', object: address('kube-ipvs0', '10.96.0.1/32') }, false],
     ['a link-local address of a pod', { kind: 'address', object: address('veth1', 'fe80::9/64') }, false],
     ['a default route', { kind: 'route', object: route('::/0', 'eth0') }, true],
     ['a route to a pod', { kind: 'route', object: route('10.244.0.5/32', 'veth1') }, false],

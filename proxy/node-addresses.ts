@@ -1,6 +1,8 @@
-// The node's own addresses, as rules need them: all, and the primary one of each family. Pure; node-watch.ts reads and follows them.
+// The node's own addresses, as rules need them: all, and the primary one of each family. Those of services, which IPVS mode binds, are not
+// the node's. Pure; node-watch.ts reads and follows them.
 import type { InterfaceAddress, RouteState } from '../kernel/route/objects.ts';
 import type { Family, IpAddress } from '../net/address.ts';
+import { serviceLinkName } from './ipvs/service-link.ts';
 
 const mainTable = 254;
 
@@ -17,8 +19,8 @@ export function nodeAddresses(
   { family, nodeIps }: { readonly family: Family; readonly nodeIps: readonly IpAddress[] },
 ): NodeAddresses {
   const byText = new Map<string, IpAddress>();
-  for (const { prefix } of state.addresses.values()) {
-    if (prefix.family === family && counts(prefix.address))
+  for (const { prefix, link } of state.addresses.values()) {
+    if (prefix.family === family && counts(prefix.address) && link !== serviceLinkName)
       byText.set(prefix.address.toString(), prefix.address);
   }
   const said = nodeIps.find((address) => address.family === family);

@@ -6,6 +6,7 @@ import { openRouteDriver } from '../kernel/route/driver.ts';
 import type { RouteState } from '../kernel/route/objects.ts';
 import { type RouteChange, watchRoutes } from '../kernel/route/watch.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { serviceLinkName } from './ipvs/service-link.ts';
 import { counts, defaultLinks } from './node-addresses.ts';
 
 /** Changes come in bursts: an address, its routes, its link. */
@@ -84,7 +85,7 @@ export function watchNode({ netns, poller, clock, onRead, onError }: NodeWatchOp
 export function matters(change: RouteChange, links: ReadonlySet<string>): boolean {
   switch (change.kind) {
     case 'address':
-      return counts(change.object.prefix.address);
+      return counts(change.object.prefix.address) && change.object.link !== serviceLinkName;
     case 'route':
       return change.object.destination.length === 0;
     case 'link':

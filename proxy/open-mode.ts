@@ -5,6 +5,7 @@ import type { Poller } from '../kernel/poller.ts';
 import type { Family } from '../net/address.ts';
 import { openIptablesMode } from './iptables/open-iptables-mode.ts';
 import type { IptablesRules } from './iptables/rule-counts.ts';
+import { openIpvsMode } from './ipvs/open-ipvs-mode.ts';
 import { type ForeignChanges, watchForeignChanges } from './nftables/foreign-changes.ts';
 import { openNftablesMode } from './nftables/open-nftables-mode.ts';
 import { proxyTableId } from './nftables/proxy-table.ts';
@@ -28,7 +29,7 @@ export interface ModeOpener {
 }
 
 export interface ModeOpenerOptions {
-  readonly options: Pick<ProxyOptions, 'mode' | 'families' | 'serviceCounters'>;
+  readonly options: Pick<ProxyOptions, 'mode' | 'families' | 'serviceCounters' | 'ipvs'>;
   readonly netns?: Netns | undefined;
   readonly poller: Poller;
   /** Of somebody else in this process who changes the ruleset. */
@@ -45,6 +46,13 @@ export function createModeOpener(input: ModeOpenerOptions): ModeOpener {
         async open(family) {
           const opened = await openIptablesMode({ ...input, family });
           return { mode: opened, rules: () => opened.ruleCounts() };
+        },
+        close() {},
+      };
+    case 'ipvs':
+      return {
+        async open(family) {
+          return { mode: await openIpvsMode({ ...input, family, choices: input.options.ipvs }) };
         },
         close() {},
       };

@@ -4,6 +4,7 @@ import type { Family, IpAddress } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
 import { flagName } from '../runtime/settings/setting-names.ts';
 import { SettingsError, type SettingsProblem } from '../runtime/settings/settings-error.ts';
+import type { IpvsChoices } from './ipvs/ipvs-choices.ts';
 import type { NodePortAddress, ProxyOptions } from './proxy-options.ts';
 import type { LocalDetector } from './rule-context.ts';
 import type { ProxySettings } from './settings.ts';
@@ -14,6 +15,7 @@ const families: readonly Family[] = [4, 6];
 const periods = {
   nftables: { min: 10, max: 600_000 },
   iptables: { min: 1000, max: 30_000 },
+  ipvs: { min: 1000, max: 30_000 },
 } as const;
 
 /** Throws SettingsError with all that does not fit together. `configuration` is what /configz shows. */
@@ -34,7 +36,6 @@ export function proxyOptions(
   perFamily('nodeCidr', settings.nodeCidr);
   if (problems.length > 0) throw new SettingsError(problems);
   const { proxyMode: mode, bindAddress } = settings;
-  const isIptables = mode === 'iptables';
   return {
     nodeName: (settings.hostnameOverride ?? settings.nodeName).toLowerCase(),
     zone: settings.topologyZone,
@@ -43,19 +44,17 @@ export function proxyOptions(
     families: bindAddress.family === 4 ? [4, 6] : [6, 4],
     nodeIps: isUnspecified(bindAddress) ? [] : [bindAddress],
     serviceDirectory: settings.serviceDirectory,
+    serviceWatch: { watch: settings.directoryWatch, pollMs: settings.directoryPollInterval },
     localDetectors: { 4: local.get(4) ?? { kind: 'none' }, 6: local.get(6) ?? { kind: 'none' } },
     masqueradeAll: settings.masqueradeAll,
     masqueradeMark: (1 << settings.iptablesMasqueradeBit) >>> 0,
     nodePortAddresses: nodePortAddresses(settings),
-    localhostNodePorts: isIptables && settings.iptablesLocalhostNodeports,
+    localhostNodePorts: mode === 'iptables' && settings.iptablesLocalhostNodeports,
     serviceNetworks: settings.serviceCidr,
+    ipvs: ipvsChoices(settings),
     allowUnsafeEndpoints: settings.allowUnsafeEndpoints,
-    minSyncPeriod:
-      (isIptables ? settings.iptablesMinSyncPeriod : undefined) ??
-      settings.minSyncPeriod ??
-      periods[mode].min,
-    syncPeriod:
-      (isIptables ? settings.iptablesSyncPeriod : undefined) ?? settings.syncPeriod ?? periods[mode].max,
+    minSyncPeriod: givenPeriods(settings).min ?? periods[mode].min,
+    syncPeriod: givenPeriods(settings).max ?? periods[mode].max,
     healthz: settings.healthzBindAddress ?? undefined,
     metrics: settings.metricsBindAddress ?? undefined,
     bindHardFail: settings.bindAddressHardFail,
@@ -73,6 +72,40 @@ export function proxyOptions(
     oomScoreAdjust: settings.oomScoreAdj,
     runDirectory: settings.runDirectory,
     configuration,
+  };
+}
+
+/** Least and longest time between syncs as they were given, in milliseconds: of the mode's own settings, or else of the common ones. */
+export function givenPeriods(settings: ProxySettings): {
+  readonly min: number | undefined;
+  readonly max: number | undefined;
+} {
+  const { minSyncPeriod: min, syncPeriod: max } = settings;
+  switch (settings.proxyMode) {
+    case 'nftables':
+      return { min, max };
+    case 'iptables':
+      return { min: settings.iptablesMinSyncPeriod ?? min, max: settings.iptablesSyncPeriod ?? max };
+    case 'ipvs':
+      return { min: settings.ipvsMinSyncPeriod ?? min, max: settings.ipvsSyncPeriod ?? max };
+    default:
+      return settings.proxyMode satisfies never;
+  }
+}
+
+function ipvsChoices(settings: ProxySettings): IpvsChoices {
+  // The kernel knows whole seconds; 0 would leave its own.
+  const seconds = (milliseconds: number) =>
+    milliseconds === 0 ? 0 : Math.max(1, Math.floor(milliseconds / 1000));
+  return {
+    scheduler: settings.ipvsScheduler,
+    excludePrefixes: settings.ipvsExcludeCidrs,
+    strictArp: settings.ipvsStrictArp,
+    timeouts: {
+      tcp: seconds(settings.ipvsTcpTimeout),
+      tcpFin: seconds(settings.ipvsTcpfinTimeout),
+      udp: seconds(settings.ipvsUdpTimeout),
+    },
   };
 }
 

@@ -1,10 +1,12 @@
 // Whether the packet table would notice a fault: every rule and every element that a mode makes is taken away in turn, and careless
 // changes are made all over. What may go unnoticed is listed here with its reason, and nothing else may.
 import { describe, expect, jest, test } from '@jest/globals';
-import { type Breakage, breakages } from '../test/proxy/breakages.ts';
+import { type Breakage, broken } from '../test/proxy/breakage.ts';
+import { breakages } from '../test/proxy/breakages.ts';
 import { failingAffinity } from '../test/proxy/check-affinity.ts';
 import { failingRows, rowsFor } from '../test/proxy/check-rows.ts';
-import { type FakeKernels, fakeNode } from '../test/proxy/fake-node.ts';
+import type { FakeKernels } from '../test/proxy/fake-kernels.ts';
+import { fakeNode } from '../test/proxy/fake-node.ts';
 import { everyMutant } from '../test/proxy/mutants.ts';
 import { NodeProxy } from '../test/proxy/node-proxy.ts';
 import type { PacketState } from '../test/proxy/packet-state.ts';
@@ -23,7 +25,7 @@ async function kernelsIn(state: PacketState, mode: ProxyModeName): Promise<FakeK
 function isNoticed(kernels: FakeKernels, state: PacketState, mode: ProxyModeName): boolean {
   const rows = rowsFor(state, mode);
   if (failingRows(kernels, rows).length > 0) return true;
-  return hasAffinity(state) && failingAffinity(kernels, rows).length > 0;
+  return hasAffinity(state) && failingAffinity(kernels, { rows, mode }).length > 0;
 }
 
 function hasAffinity({ manifests }: PacketState): boolean {
@@ -52,6 +54,27 @@ const unnoticed: Readonly<Record<ProxyModeName, readonly RegExp[]>> = {
     // A remark without a target.
     /^nat -A KUBE-FW-N$/,
   ],
+  ipvs: [
+    // Only where others drop by policy: packet-table.test.ts, "where others drop".
+    /^filter -A INPUT -j KUBE-NODE-PORT$/,
+    /^filter -A KUBE-NODE-PORT .*-j ACCEPT$/,
+    /^filter -A FORWARD -j KUBE-FORWARD$/,
+    /^filter -A KUBE-FORWARD .*-j ACCEPT$/,
+    // Addresses of balancers are bound: nothing for them is forwarded.
+    /^filter -A FORWARD -j KUBE-PROXY-FIREWALL$/,
+    // Who sends from a balancer's own address is the node, which is asked in mangle.
+    /^filter -A KUBE-SOURCE-RANGES-FIREWALL .*KUBE-LOAD-BALANCER-SOURCE-IP/,
+    // Refused all the same, by a message of ICMP.
+    /^filter -A KUBE-IPVS-FILTER .*--reject-with tcp-reset$/,
+    // Nobody sends to services from loopback.
+    /^nat -A KUBE-SERVICES -s (A|::N\/N) -j RETURN$/,
+    // Keep host ports of pods away from services, which nobody has here: test/proxy/ipvs-traffic.test.ts.
+    /^nat -A KUBE-(SERVICES|NODE-PORT) .*-j NETMAP /,
+    // The set of pods that reach themselves says it, too.
+    /^nat -A KUBE-SEP-N -s A -j KUBE-MARK-MASQ$/,
+    // A remark without a target.
+    /^nat -A KUBE-FW-N$/,
+  ],
 };
 
 describe.each(proxyModes)('%s', (mode) => {
@@ -71,9 +94,10 @@ describe.each(proxyModes)('%s', (mode) => {
     expect(noticed.size).toBeGreaterThan(70);
   });
 
-  test.each(breakages[mode].map((one): [string, Breakage] => [one.name, one]))('%s', async (_, { make }) => {
+  const seen = breakages[mode].filter(({ isUnseen }) => isUnseen !== true);
+  test.each(seen.map((one): [string, Breakage] => [one.name, one]))('%s', async (_, breakage) => {
     for (const state of packetStates)
-      if (isNoticed(await make(await kernelsIn(state, mode)), state, mode)) return;
+      if (isNoticed(await broken(await kernelsIn(state, mode), breakage), state, mode)) return;
     throw new Error('No row turned red');
   });
 });

@@ -50,13 +50,16 @@ describe.each(proxyModes)('%s, from any state to any other', (mode) => {
   });
 });
 
-test('from any state in one mode to any other in the other', async () => {
-  const random = seeded(4);
+test.each([4, 5, 6])('from any state in one mode to any other in another, walk %i', async (seed) => {
+  const random = seeded(seed);
   const node = fakeNode();
   const proxy = await NodeProxy.open(node.modes.iptables);
   for (const state of shuffled(packetStates, random)) {
-    if (random() < 0.3)
-      await proxy.restart(node.modes[proxy.modeName === 'iptables' ? 'nftables' : 'iptables']);
+    const [other] = shuffled(
+      proxyModes.filter((mode) => mode !== proxy.modeName),
+      random,
+    );
+    if (other !== undefined && random() < 0.4) await proxy.restart(node.modes[other]);
     await proxy.enter(state);
     const failing = failingRows(node, rowsFor(state, proxy.modeName));
     expect({ mode: proxy.modeName, to: state.name, failing }).toEqual({
@@ -85,7 +88,7 @@ describe.each(proxyModes)('%s, session affinity', (mode) => {
     const node = fakeNode();
     const proxy = await NodeProxy.open(node.modes[mode]);
     await proxy.enter(state);
-    expect(failingAffinity(node, rowsFor(state, mode))).toEqual([]);
+    expect(failingAffinity(node, { rows: rowsFor(state, mode), mode })).toEqual([]);
   });
 
   test('a client whose endpoint went comes to another one, and stays there', async () => {
@@ -123,31 +126,46 @@ describe.each(proxyModes)('%s, session affinity', (mode) => {
   });
 });
 
-test('iptables: a client is forgotten after the timeout, which every packet begins anew', async () => {
-  const node = fakeNode();
-  const proxy = await NodeProxy.open(node.modes.iptables);
-  const row = parseRow('pod 10.180.0.5 tcp 172.30.0.41:80 -> 10.180.0.1:8080');
-  await proxy.enter({ manifests: together(affineService, localAndRemote) });
-  const first = node.send(row.packet, 1);
-  for (let i = 0; i < 3; i++) {
-    node.wait(50);
-    expect(node.send(row.packet, 0)).toBe(first);
-  }
-  node.wait(61);
-  expect(node.outcomes(row.packet).size).toBe(2);
-});
+test.each(['iptables', 'ipvs'] as const)(
+  '%s: a client is forgotten after the timeout, which every packet begins anew',
+  async (mode) => {
+    const node = fakeNode();
+    const proxy = await NodeProxy.open(node.modes[mode]);
+    const row = parseRow('pod 10.180.0.5 tcp 172.30.0.41:80 -> 10.180.0.1:8080');
+    await proxy.enter({ manifests: together(affineService, localAndRemote) });
+    const first = node.send(row.packet, 1);
+    for (let i = 0; i < 3; i++) {
+      await node.wait(50);
+      expect(node.send(row.packet, 0)).toBe(first);
+    }
+    await node.wait(61);
+    expect(node.outcomes(row.packet).size).toBe(2);
+  },
+);
 
-test('iptables: services work where others drop whatever is not accepted', async () => {
+/** Where INPUT and FORWARD drop whatever is not accepted. */
+const whereOthersDrop = {
+  iptables: `
+    outside 203.0.113.2 tcp 172.30.0.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq   # marked, so accepted
+    outside 203.0.113.2 tcp 192.168.0.2:30080 -> DROP                                      # others' business
+  `,
+  ipvs: `
+    outside 203.0.113.2 tcp 172.30.0.41:80 -> DROP                                         # others' INPUT is on the way to IPVS
+    pod 10.180.0.5 tcp 198.51.100.80:80 -> DROP
+    node 192.168.0.2 tcp 172.30.0.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
+  `,
+} as const;
+
+test.each(['iptables', 'ipvs'] as const)('%s: what is ours is accepted where others drop', async (mode) => {
   const node = fakeNode();
-  const proxy = await NodeProxy.open(node.modes.iptables);
+  const proxy = await NodeProxy.open(node.modes[mode]);
   await node.iptables.access(4).restore('*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\nCOMMIT\n');
   const state = packetStates.find(
     ({ name }) => name === 'external policy Local, endpoints here and elsewhere',
   );
   await proxy.enter({ manifests: state?.manifests ?? '' });
   const rows = parseRows(`
-    outside 203.0.113.2 tcp 172.30.0.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq   # marked, so accepted
-    outside 203.0.113.2 tcp 192.168.0.2:30080 -> DROP                                      # others' business
+    ${whereOthersDrop[mode]}
     outside 203.0.113.2 tcp 192.168.0.2:32000 -> none                                      # the health check
     outside 203.0.113.2 tcp 192.168.0.2:32001 -> DROP
     pod 10.180.0.1 tcp 203.0.113.2:40000 established -> none                               # answers

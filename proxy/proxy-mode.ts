@@ -1,9 +1,9 @@
-// What a mode is: something that keeps the kernel as the service ports say, in one family. nftables and iptables today, IPVS later;
+// What a mode is: something that keeps the kernel as the service ports say, in one family. There are nftables, iptables and IPVS;
 // all pass the same table of packets (test/proxy/).
 import type { RuleContext } from './rule-context.ts';
 import type { ServicePort } from './service-port.ts';
 
-export const proxyModes = ['nftables', 'iptables'] as const;
+export const proxyModes = ['nftables', 'iptables', 'ipvs'] as const;
 export type ProxyModeName = (typeof proxyModes)[number];
 
 export interface ModeInput {

@@ -1,6 +1,8 @@
 // What a running proxy is told, whatever it was told by (flags, environment, kube-proxy's configuration file): values, all decided.
 import type { Family, IpAddress } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
+import type { FollowOptions } from '../store/directory/following.ts';
+import type { IpvsChoices } from './ipvs/ipvs-choices.ts';
 import type { ProxyModeName } from './proxy-mode.ts';
 import type { LocalDetector } from './rule-context.ts';
 
@@ -41,6 +43,8 @@ export interface ProxyOptions {
   /** The node's own address, which also says what its primary family is. Undefined: found by the default route. */
   readonly nodeIps: readonly IpAddress[];
   readonly serviceDirectory: string;
+  /** How changes in it are seen; `auto` if absent. */
+  readonly serviceWatch?: Pick<FollowOptions, 'watch' | 'pollMs'>;
   readonly localDetectors: Readonly<Record<Family, LocalDetector>>;
   readonly masqueradeAll: boolean;
   /** One bit, as a mask. */
@@ -48,6 +52,7 @@ export interface ProxyOptions {
   readonly nodePortAddresses: readonly NodePortAddress[];
   readonly localhostNodePorts: boolean;
   readonly serviceNetworks: readonly Prefix[];
+  readonly ipvs: IpvsChoices;
   /** Endpoints in loopback, link-local and multicast networks are refused (CVE-2021-25737) unless this says otherwise. */
   readonly allowUnsafeEndpoints: boolean;
   /** Milliseconds. Least time between two syncs, and the longest until everything is looked at again. */

@@ -1,6 +1,7 @@
 // The proxy's state as JSON: what GET /status on its socket answers and `netloom status` prints. Pure; the field names are fixed,
 // scripts read them.
 import type { IpAddress } from '../net/address.ts';
+import type { FollowStatus } from '../store/directory/following.ts';
 import type { StoreProblem } from '../store/lease-store.ts';
 import { familyName } from './family-name.ts';
 import type { HealthCheckStatus } from './health-check-servers.ts';
@@ -46,6 +47,8 @@ export interface ProxyStatus {
   readonly blockers: readonly string[];
   readonly families: readonly FamilyStatus[];
   readonly healthChecks: readonly HealthCheckStatus[];
+  /** Where services come from, once that was looked at. */
+  readonly source?: FollowStatus;
   readonly problems: { readonly total: number; readonly list: readonly StoreProblem[] };
 }
 
@@ -57,6 +60,7 @@ export interface ProxyState {
   })[];
   readonly healthChecks: readonly HealthCheckStatus[];
   readonly problems: readonly StoreProblem[];
+  readonly source?: FollowStatus | undefined;
 }
 
 /** What keeps the proxy from being ready; ports and services that are wrong by themselves do not. */
@@ -67,7 +71,8 @@ export function blockersOf(families: readonly FamilyState[]): readonly string[] 
   });
 }
 
-export function proxyStatus({ node, mode, families, healthChecks, problems }: ProxyState): ProxyStatus {
+export function proxyStatus(state: ProxyState): ProxyStatus {
+  const { node, mode, families, healthChecks, problems, source } = state;
   const blockers = blockersOf(families);
   return {
     node,
@@ -76,6 +81,7 @@ export function proxyStatus({ node, mode, families, healthChecks, problems }: Pr
     blockers,
     families: families.map(familyStatus),
     healthChecks,
+    ...(source === undefined ? {} : { source }),
     problems: { total: problems.length, list: problems.slice(0, longestList) },
   };
 }

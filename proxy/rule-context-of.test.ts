@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { routeState } from '../kernel/route/objects.ts';
 import { Prefix } from '../net/prefix.ts';
+import { defaultIpvsChoices } from './ipvs/ipvs-choices.ts';
 import type { ProxyOptions } from './proxy-options.ts';
 import { ruleContextOf } from './rule-context-of.ts';
 
@@ -14,6 +15,7 @@ const options: ProxyOptions = {
   serviceDirectory: '/nowhere',
   localDetectors: { 4: { kind: 'bridge', link: 'cni0' }, 6: { kind: 'none' } },
   masqueradeAll: true,
+  ipvs: defaultIpvsChoices,
   masqueradeMark: 0x8000,
   nodePortAddresses: [{ kind: 'all' }],
   localhostNodePorts: true,

@@ -1,11 +1,13 @@
 // Puts a running proxy together from its options: source, node, families, servers and metrics. Stopping it leaves the rules as they are.
 import { openConntrack } from '../kernel/conntrack/driver.ts';
+import { mountedAt } from '../kernel/mounted-at.ts';
 import type { Netns } from '../kernel/netns.ts';
 import type { SeenGeneration } from '../kernel/nft/seen-generation.ts';
 import { Poller } from '../kernel/poller.ts';
 import type { Family } from '../net/address.ts';
 import { type Clock, realClock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
+import { type FollowStatus, followingNote, followStatus } from '../store/directory/following.ts';
 import { createServiceDirectory } from '../store/directory/service-directory.ts';
 import type { StoreProblem } from '../store/lease-store.ts';
 import type { ServiceSource } from '../store/service-source.ts';
@@ -64,7 +66,20 @@ export async function startProxy(options: ProxyOptions, run: RunProxyOptions): P
   opened.defer(() => poller.close());
   const conntrack = openConntrack({ netns });
   opened.defer(() => conntrack.close());
-  const source = run.source ?? createServiceDirectory({ directory: options.serviceDirectory });
+  let followed: FollowStatus | undefined;
+  const directory = options.serviceDirectory;
+  const source =
+    run.source ??
+    createServiceDirectory({
+      directory,
+      ...options.serviceWatch,
+      mountType: (path) => mountedAt(path)?.type,
+      onFollow(following) {
+        followed = followStatus(directory, following);
+        const note = followingNote(directory, following);
+        if (note !== undefined) log.info(followed, note);
+      },
+    });
   opened.defer(() => source.close());
 
   const health = createProxyHealth({ clock, timeout: healthTimeout(options), nodeEligible });
@@ -74,7 +89,14 @@ export async function startProxy(options: ProxyOptions, run: RunProxyOptions): P
     families.map(({ tracker, loop }) => ({ tracker, context: loop.state.context })),
   );
   const leftovers = createLeftoverRemover({
-    remove: (signal) => removeLeftovers({ keep: options.mode, netns, families: options.families, signal }),
+    remove: (signal) =>
+      removeLeftovers({
+        keep: options.mode,
+        netns,
+        families: options.families,
+        excludePrefixes: options.ipvs.excludePrefixes,
+        signal,
+      }),
     clock,
     log,
     onFailure: () => options.families.forEach(observer.cleanupFailed),
@@ -147,6 +169,7 @@ export async function startProxy(options: ProxyOptions, run: RunProxyOptions): P
       families: families.map(({ loop, tracker }) => ({ ...loop.state, counts: tracker.counts })),
       healthChecks: healthServers.status,
       problems: problems(),
+      source: followed,
     });
   servers = await openProxyServers({
     options,

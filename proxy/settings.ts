@@ -1,6 +1,8 @@
 // The proxy's settings, declared once, by the names that kube-proxy's flags have: flags, environment, file, help and documentation
-// come from this table. What they amount to is options-from-settings.ts; kube-proxy's own file is kube-proxy-configuration.ts.
+// come from this table. What they amount to is options-from-settings.ts; kube-proxy's own file is kube-proxy-configuration.ts. Past 300
+// lines: one table.
 import { hostname } from 'node:os';
+import { schedulerChoices, schedulerFault } from '../kernel/ipvs/schedulers.ts';
 import { IpAddress } from '../net/address.ts';
 import { isIdentifier, isInterfaceName } from '../net/names.ts';
 import { Prefix } from '../net/prefix.ts';
@@ -16,6 +18,7 @@ import {
   parsed,
   text,
 } from '../runtime/settings/setting-types.ts';
+import { directoryWatchChoices } from '../store/directory/following.ts';
 import { proxyModes } from './proxy-mode.ts';
 import type { HostPort, NodePortAddress } from './proxy-options.ts';
 
@@ -66,6 +69,12 @@ const nodePortAddress = parsed({
   },
 });
 
+const scheduler = parsed({
+  expected: `a scheduler of IPVS: one of ${schedulerChoices.join(', ')}`,
+  placeholder: 'name',
+  parse: (input) => (schedulerFault(input) === undefined ? input : undefined),
+});
+
 /** As kube-proxy: an address alone gets the usual port; the empty text means not at all. */
 function bindAddress(port: number) {
   return parsed({
@@ -105,6 +114,16 @@ export const proxySettings = settingsTable({
     placeholder: 'path',
     default: '/var/lib/netloom/services',
     help: 'Directory of Service, EndpointSlice and Endpoints manifests, YAML or JSON',
+  }),
+  directoryWatch: setting(choice(directoryWatchChoices), {
+    group: services,
+    default: 'auto',
+    help: 'How changes in the directory are seen: as the kernel tells (notify), or by looking again and again (poll); auto polls on file systems that machines share (nfs, 9p, vboxsf, cifs, fuse …)',
+  }),
+  directoryPollInterval: setting(duration({ min: '100ms', max: '1h' }), {
+    group: services,
+    default: '1s',
+    help: 'Time from one look at the directory to the next, where it is polled',
   }),
   serviceProxyName: setting(label.optional(), {
     group: services,
@@ -161,7 +180,7 @@ export const proxySettings = settingsTable({
   nodeportAddresses: setting(list(nodePortAddress), {
     group: rules,
     default: '',
-    help: 'Networks whose addresses on this node accept node ports, or "primary", "localhost", "all"; none given: primary with nftables, all with iptables',
+    help: 'Networks whose addresses on this node accept node ports, or "primary", "localhost", "all"; none given: primary with nftables, else all',
   }),
   iptablesLocalhostNodeports: setting(flag(), {
     group: rules,
@@ -170,11 +189,11 @@ export const proxySettings = settingsTable({
   }),
   minSyncPeriod: setting(duration({ max: '1h' }).optional(), {
     group: rules,
-    help: 'Least time between two changes of the rules; none given: 10ms with nftables, 1s with iptables',
+    help: 'Least time between two changes of the rules; none given: 10ms with nftables, else 1s',
   }),
   syncPeriod: setting(duration({ min: '1s', max: '24h' }).optional(), {
     group: rules,
-    help: 'Longest time between two thorough looks at the rules; none given: 10m with nftables, 30s with iptables. What others change is otherwise seen at once',
+    help: 'Longest time between two thorough looks at the rules; none given: 10m with nftables, else 30s. What others change is otherwise seen at once',
   }),
   iptablesMinSyncPeriod: setting(duration({ max: '1h' }).optional(), {
     group: rules,
@@ -183,6 +202,44 @@ export const proxySettings = settingsTable({
   iptablesSyncPeriod: setting(duration({ min: '1s', max: '24h' }).optional(), {
     group: rules,
     help: 'The longest time in iptables mode, by the name of kube-proxy’s flag',
+  }),
+  ipvsScheduler: setting(scheduler, {
+    group: rules,
+    default: 'rr',
+    help: `How IPVS chooses an endpoint: ${schedulerChoices.join(', ')}`,
+  }),
+  ipvsMinSyncPeriod: setting(duration({ max: '1h' }).optional(), {
+    group: rules,
+    help: 'The least time in IPVS mode, by the name of kube-proxy’s flag',
+  }),
+  ipvsSyncPeriod: setting(duration({ min: '1s', max: '24h' }).optional(), {
+    group: rules,
+    help: 'The longest time in IPVS mode, by the name of kube-proxy’s flag',
+  }),
+  ipvsExcludeCidrs: setting(list(prefix), {
+    group: rules,
+    default: '',
+    help: 'Networks whose virtual servers are somebody else’s: the proxy deletes all others that it did not make',
+  }),
+  ipvsStrictArp: setting(flag(), {
+    group: rules,
+    default: false,
+    help: 'Answer ARP only for addresses of the link that is asked (arp_ignore 1, arp_announce 2), in IPVS mode',
+  }),
+  ipvsTcpTimeout: setting(duration(), {
+    group: rules,
+    default: '0s',
+    help: 'How long IPVS knows an idle TCP connection; 0 leaves the kernel’s time, as for the following two',
+  }),
+  ipvsTcpfinTimeout: setting(duration(), {
+    group: rules,
+    default: '0s',
+    help: 'How long IPVS knows a TCP connection after a FIN',
+  }),
+  ipvsUdpTimeout: setting(duration(), {
+    group: rules,
+    default: '0s',
+    help: 'How long IPVS knows an idle UDP flow',
   }),
   serviceCounters: setting(flag(), {
     group: rules,

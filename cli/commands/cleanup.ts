@@ -34,6 +34,7 @@ Examples:
       const services = await cleanUpServices({
         mode: proxy.options.mode,
         runDirectory: settings.runDirectory,
+        excludePrefixes: proxy.options.ipvs.excludePrefixes,
         dryRun,
       });
       const rest = await runCleanup(settings, { dryRun, signal: context.signal });

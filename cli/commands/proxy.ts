@@ -60,7 +60,10 @@ async function run(command: Command, context: CommandContext): Promise<void> {
     return;
   }
   if (asked.cleanup) {
-    const { removed, left } = await cleanUpProxy({ signal: context.signal });
+    const { removed, left } = await cleanUpProxy({
+      excludePrefixes: options.ipvs.excludePrefixes,
+      signal: context.signal,
+    });
     for (const line of removed) context.terminal.print(`removed  ${line}`);
     for (const line of left) context.terminal.note(`left  ${line}`);
     if (removed.length + left.length === 0) context.terminal.print('No rules of a proxy are on this node');

@@ -14,6 +14,16 @@ export const canaryChain = 'KUBE-PROXY-CANARY';
 /** kubelet's as well: made where it is missing, never flushed, never removed. */
 export const kubeletFirewallChain = 'KUBE-FIREWALL';
 
+// Of IPVS mode alone.
+export const nodePortChain = 'KUBE-NODE-PORT';
+export const loadBalancerChain = 'KUBE-LOAD-BALANCER';
+export const sourceRangesChain = 'KUBE-SOURCE-RANGES-FIREWALL';
+export const ipvsFilterChain = 'KUBE-IPVS-FILTER';
+/** kube-proxy's, not ours. */
+export const ipvsOutFilterChain = 'KUBE-IPVS-OUT-FILTER';
+/** Ours, not kube-proxy's. */
+export const externalLocalChain = 'KUBE-EXTERNAL-LOCAL';
+
 export type PortChainKind = 'SVC' | 'SVL' | 'EXT' | 'FW';
 
 /** KUBE-XLB: what kube-proxy before 1.24 made. In the order in which chains lead to each other. */

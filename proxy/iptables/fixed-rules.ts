@@ -1,18 +1,16 @@
 // What is in iptables beside service ports: the fixed chains, what leads to them from the built-in ones, what ends the shared
 // chains, and the canaries. To the byte as kube-proxy writes it.
 import type { RuleContext } from '../rule-context.ts';
+import { type ForeignLine, iptablesJumps, ipvsFirewallJumps } from './base-jumps.ts';
 import {
   canaryChain,
-  externalServicesChain,
   forwardChain,
   kubeletFirewallChain,
   markMasqueradeChain,
   nodePortsChain,
   postroutingChain,
-  proxyFirewallChain,
-  servicesChain,
 } from './chain-names.ts';
-import type { PlaceName, TableName } from './place.ts';
+import { iptablesPlaces, type PlaceName, type TableName } from './place.ts';
 
 export interface FixedChain {
   readonly table: TableName;
@@ -20,21 +18,20 @@ export interface FixedChain {
   readonly lines: readonly string[];
 }
 
-/** A line in a chain that is not ours alone: it has to be there once, wherever. */
-export interface ForeignLine {
-  readonly table: TableName;
-  readonly chain: string;
-  readonly line: string;
-}
-
 export interface FixedRules {
   readonly chains: readonly FixedChain[];
+  /** The shared chains that there are. */
+  readonly places: readonly PlaceName[];
   /** Last lines of shared chains. */
   readonly tails: Readonly<Partial<Record<PlaceName, readonly string[]>>>;
   /** In the order in which they are put at the top of their chains, so the last comes first. */
   readonly jumps: readonly ForeignLine[];
   /** Chains that only have to be there: kubelet's, and those that tell when everything was flushed. */
   readonly present: readonly { readonly table: TableName; readonly chain: string }[];
+  /** Chains of the other mode that has iptables rules: they go, with what leads to them from the built-in chains. */
+  readonly isOld: (table: TableName, chain: string) => boolean;
+  /** Lines of the other mode in chains that stay. */
+  readonly oldJumps: readonly ForeignLine[];
   /** The sysctl route_localnet is needed. */
   readonly routeLocalnet: boolean;
 }
@@ -48,18 +45,22 @@ export function fixedRules(context: RuleContext, { randomFully }: FixedRuleOptio
   const localhost = context.family === 4 && context.localhostNodePorts;
   return {
     chains: fixedChains(context, randomFully),
+    places: iptablesPlaces,
     tails: { services: nodePortTail(context) },
-    jumps: [...baseJumps, ...(localhost ? [localnetGuard] : [])],
+    jumps: [...iptablesJumps, ...(localhost ? [localnetGuard] : [])],
     present: [
       { table: 'filter', chain: kubeletFirewallChain },
       ...(['mangle', 'nat', 'filter'] as const).map((table) => ({ table, chain: canaryChain })),
     ],
+    // Those of IPVS mode go when its connections have ended: leftovers/.
+    isOld: () => false,
+    oldJumps: ipvsFirewallJumps,
     routeLocalnet: localhost,
   };
 }
 
 /** As Go prints it with "%#08x": eight digits beside the 0x. */
-function markText(mark: number): string {
+export function markText(mark: number): string {
   return `0x${mark.toString(16).padStart(8, '0')}`;
 }
 
@@ -103,46 +104,6 @@ function nodePortTail(context: RuleContext): readonly string[] {
     line(`-d ${one}`),
   );
 }
-
-const newOnly = '-m conntrack --ctstate NEW ';
-
-function jump(
-  table: TableName,
-  chain: string,
-  to: { readonly chain: string; readonly match?: string; readonly comment?: string },
-): ForeignLine {
-  const comment = to.comment === undefined ? '' : `-m comment --comment "${to.comment}" `;
-  return { table, chain, line: `${to.match ?? ''}${comment}-j ${to.chain}` };
-}
-
-const externals = {
-  chain: externalServicesChain,
-  match: newOnly,
-  comment: 'kubernetes externally-visible service portals',
-};
-const portals = { chain: servicesChain, comment: 'kubernetes service portals' };
-const balancerFirewall = {
-  chain: proxyFirewallChain,
-  match: newOnly,
-  comment: 'kubernetes load balancer firewall',
-};
-
-const baseJumps: readonly ForeignLine[] = [
-  jump('filter', 'INPUT', externals),
-  jump('filter', 'FORWARD', externals),
-  jump('filter', 'INPUT', { chain: nodePortsChain, comment: 'kubernetes health check service ports' }),
-  jump('filter', 'FORWARD', { ...portals, match: newOnly }),
-  jump('filter', 'OUTPUT', { ...portals, match: newOnly }),
-  jump('filter', 'FORWARD', { chain: forwardChain, comment: 'kubernetes forwarding rules' }),
-  jump('filter', 'INPUT', balancerFirewall),
-  jump('filter', 'OUTPUT', balancerFirewall),
-  jump('filter', 'FORWARD', balancerFirewall),
-  jump('nat', 'OUTPUT', portals),
-  jump('nat', 'PREROUTING', portals),
-  jump('nat', 'POSTROUTING', { chain: postroutingChain, comment: 'kubernetes postrouting rules' }),
-  jump('filter', 'INPUT', { chain: kubeletFirewallChain }),
-  jump('filter', 'OUTPUT', { chain: kubeletFirewallChain }),
-];
 
 /**
  * route_localnet lets neighbours send to 127.0.0.1 (CVE-2020-8558): only what is translated may. kubelet writes the same line into its

@@ -1,11 +1,13 @@
 // The steps from what the kernel has to what should be there: takes over what kube-proxy or an earlier process left, and mends what
 // somebody else changed. Nothing when all is right, in whatever spelling and order.
+
+import type { ForeignLine } from './base-jumps.ts';
 import { portChainRank } from './chain-names.ts';
-import type { ForeignLine } from './fixed-rules.ts';
 import { type KernelRules, leadsTo } from './kernel-rules.ts';
 import { LineComparison } from './line-comparison.ts';
 import { normalRule } from './normal-rule.ts';
-import { chainKey, placeNames, places, type TableName } from './place.ts';
+import { chainKey, places, type TableName } from './place.ts';
+import { planRemoval } from './removal.ts';
 import type { RuleStep } from './rule-step.ts';
 import { sharedChainLines, type WantedRules, writeSharedChain } from './wanted-rules.ts';
 
@@ -30,13 +32,15 @@ export function planFull(
         steps.push({ kind: 'chain-write', table: 'nat', chain, lines, port });
     }
   }
-  for (const place of placeNames) {
+  for (const place of wanted.fixed.places) {
     const { table, chain } = places[place];
     if (!comparison.same(chainKey(table, chain), find(table, chain), sharedChainLines(wanted, place)))
       steps.push(writeSharedChain(wanted, place));
   }
   for (const jump of wanted.fixed.jumps) steps.push(...planJump(jump, find(jump.table, jump.chain) ?? []));
-  steps.push(...planStale(wanted, kernel));
+  for (const jump of wanted.fixed.oldJumps)
+    steps.push(...planOldJump(jump, find(jump.table, jump.chain) ?? []));
+  steps.push(...planOld(wanted, kernel), ...planStale(wanted, kernel));
   return steps;
 }
 
@@ -48,16 +52,38 @@ function planJump({ table, chain, line }: ForeignLine, actual: readonly string[]
   return doubles.map((double) => ({ kind: 'line-remove' as const, table, chain, line: double }));
 }
 
+function planOldJump({ table, chain, line }: ForeignLine, actual: readonly string[]): readonly RuleStep[] {
+  const old = normalRule(line);
+  const found = actual.filter((one) => normalRule(one) === old);
+  return found.map((one) => ({ kind: 'line-remove', table, chain, line: one }));
+}
+
+function planOld(wanted: WantedRules, kernel: KernelRules): readonly RuleStep[] {
+  const { isOld } = wanted.fixed;
+  return [...kernel].flatMap(
+    ([table, chains]) =>
+      planRemoval(chains, {
+        table,
+        isOurs: (chain) => isOld(table, chain),
+        isRewritten: (chain) => isRewritten(wanted, table, chain) || isPortChain(table, chain),
+      }).steps,
+  );
+}
+
+function isPortChain(table: TableName, chain: string): boolean {
+  return table === 'nat' && portChainRank(chain) !== undefined;
+}
+
 /** Chains of service ports that are no more. One that a stranger's rule leads to would refuse the whole transaction: it stays, empty. */
-function planStale({ ports }: WantedRules, kernel: KernelRules): readonly RuleStep[] {
+function planStale(all: WantedRules, kernel: KernelRules): readonly RuleStep[] {
   const table = kernel.get('nat') ?? new Map<string, never>();
-  const wanted = new Set([...ports.values()].flatMap(({ chains }) => [...chains.keys()]));
+  const wanted = new Set([...all.ports.values()].flatMap(({ chains }) => [...chains.keys()]));
   const stale: string[] = [];
   const used = new Set<string>();
   for (const [chain, { lines }] of table) {
     if (portChainRank(chain) !== undefined) {
       if (!wanted.has(chain)) stale.push(chain);
-    } else if (!isOurs(chain)) {
+    } else if (!isRewritten(all, 'nat', chain)) {
       for (const line of lines) used.add(leadsTo(line) ?? '');
     }
   }
@@ -68,7 +94,11 @@ function planStale({ ports }: WantedRules, kernel: KernelRules): readonly RuleSt
   });
 }
 
-/** Chains of table nat that are written whole when a line in them is not wanted. */
-function isOurs(chain: string): boolean {
-  return chain === places.services.chain || chain === places.nodePorts.chain;
+/** What it holds now does not count: its lines are the wanted ones afterwards, or it is gone. */
+function isRewritten({ fixed }: WantedRules, table: TableName, chain: string): boolean {
+  return (
+    fixed.isOld(table, chain) ||
+    fixed.places.some((place) => places[place].table === table && places[place].chain === chain) ||
+    fixed.chains.some((one) => one.table === table && one.chain === chain)
+  );
 }

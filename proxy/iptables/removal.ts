@@ -51,15 +51,20 @@ export interface Removal {
 
 export function planRemoval(
   chains: KernelTable,
-  options: { readonly table: TableName; readonly isOurs: (chain: string) => boolean },
+  options: {
+    readonly table: TableName;
+    readonly isOurs: (chain: string) => boolean;
+    /** Chains whose lines are replaced at the same time: what leads out of them does not count. */
+    readonly isRewritten?: (chain: string) => boolean;
+  },
 ): Removal {
-  const { table, isOurs } = options;
+  const { table, isOurs, isRewritten = () => false } = options;
   const ours = [...chains].filter(([chain, { isBuiltIn }]) => !isBuiltIn && isOurs(chain));
   const names = new Set(ours.map(([chain]) => chain));
   const jumps: RuleStep[] = [];
   const used = new Set<string>();
   for (const [chain, { isBuiltIn, lines }] of chains) {
-    if (names.has(chain)) continue;
+    if (names.has(chain) || isRewritten(chain)) continue;
     for (const line of lines) {
       const target = leadsTo(line);
       if (target === undefined || !names.has(target)) continue;

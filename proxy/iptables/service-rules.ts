@@ -27,8 +27,7 @@ const safeName = /^[A-Za-z0-9][A-Za-z0-9._:/-]*$/;
 
 /** Throws SyntaxError when a name of the port cannot stand in a rule. */
 export function portRules(port: ServicePort, options: PortRuleOptions): PortRules {
-  if (!safeName.test(servicePortName(port)))
-    throw new SyntaxError(`${JSON.stringify(servicePortName(port))} cannot stand in a rule's comment`);
+  checkName(port);
   const endpoints = reachableEndpoints(port);
   const chains = new Map(trafficChains(port, options));
   for (const endpoint of endpoints) {
@@ -36,6 +35,12 @@ export function portRules(port: ServicePort, options: PortRuleOptions): PortRule
     chains.set(chain, lines);
   }
   return { chains, shared: sharedLines(port), endpoints: endpoints.length };
+}
+
+/** Throws SyntaxError when a name of the port cannot stand in a rule. */
+export function checkName(port: ServicePort): void {
+  if (!safeName.test(servicePortName(port)))
+    throw new SyntaxError(`${JSON.stringify(servicePortName(port))} cannot stand in a rule's comment`);
 }
 
 export function endpointCount(port: ServicePort): number {
@@ -52,11 +57,12 @@ function reachableEndpoints({ clusterEndpoints, localEndpoints }: ServicePort) {
   ];
 }
 
-function isExternallyAccessible({ nodePort, externalIps, loadBalancerIps }: ServicePort): boolean {
+export function isExternallyAccessible({ nodePort, externalIps, loadBalancerIps }: ServicePort): boolean {
   return nodePort !== undefined || externalIps.length > 0 || loadBalancerIps.length > 0;
 }
 
-function hasFirewall({ hasAnyEndpoint, sourceRanges, loadBalancerIps }: ServicePort): boolean {
+/** Only some sources may use its balancer's addresses, and there is something that they can use. */
+export function hasFirewall({ hasAnyEndpoint, sourceRanges, loadBalancerIps }: ServicePort): boolean {
   return hasAnyEndpoint && loadBalancerIps.length > 0 && sourceRanges !== undefined;
 }
 
@@ -164,25 +170,32 @@ function internalMasquerade(port: ServicePort, context: RuleContext): readonly s
 }
 
 function externalLines(port: ServicePort, context: RuleContext): readonly string[] {
-  const lines: string[] = [];
-  const commented = (comment: string) =>
-    `-m comment --comment "${comment} for ${servicePortName(port)} external destinations"`;
-  if (port.externalPolicy === 'Cluster') {
-    lines.push(`${commented('masquerade traffic')} -j ${markMasqueradeChain}`);
-  } else if (port.clusterEndpoints.length > 0) {
-    const cluster = portChain('SVC', port);
-    const local = ifLocal(context.localDetector);
-    if (local !== undefined) lines.push(`${commented('pod traffic')} ${local} -j ${cluster}`);
-    lines.push(
-      `${commented('masquerade LOCAL traffic')} -m addrtype --src-type LOCAL -j ${markMasqueradeChain}`,
-      `${commented('route LOCAL traffic')} -m addrtype --src-type LOCAL -j ${cluster}`,
-    );
-  }
-  if (externalTargets(port).kind === 'endpoints') lines.push(`-j ${policyChain(port, port.externalPolicy)}`);
-  return lines;
+  const first =
+    port.externalPolicy === 'Cluster'
+      ? [`${externalComment('masquerade traffic', port)} -j ${markMasqueradeChain}`]
+      : shortCircuitLines(port, context);
+  if (externalTargets(port).kind !== 'endpoints') return first;
+  return [...first, `-j ${policyChain(port, port.externalPolicy)}`];
 }
 
-function firewallLines(port: ServicePort, { nodeIps }: RuleContext): readonly string[] {
+function externalComment(what: string, port: ServicePort): string {
+  return `-m comment --comment "${what} for ${servicePortName(port)} external destinations"`;
+}
+
+/** Policy Local is for outsiders: pods of this node and the node itself have all endpoints of the cluster. */
+export function shortCircuitLines(port: ServicePort, context: RuleContext): readonly string[] {
+  if (port.clusterEndpoints.length === 0) return [];
+  const cluster = portChain('SVC', port);
+  const local = ifLocal(context.localDetector);
+  const src = '-m addrtype --src-type LOCAL';
+  return [
+    ...(local === undefined ? [] : [`${externalComment('pod traffic', port)} ${local} -j ${cluster}`]),
+    `${externalComment('masquerade LOCAL traffic', port)} ${src} -j ${markMasqueradeChain}`,
+    `${externalComment('route LOCAL traffic', port)} ${src} -j ${cluster}`,
+  ];
+}
+
+export function firewallLines(port: ServicePort, { nodeIps }: RuleContext): readonly string[] {
   const external = portChain('EXT', port);
   const name = servicePortName(port);
   const commented = `-m comment --comment "${name} loadbalancer IP"`;

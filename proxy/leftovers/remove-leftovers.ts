@@ -1,6 +1,5 @@
 // Takes away what other proxies and other modes left: called once the running mode's rules stand, so that no connection is cut. It knows
-// kube-proxy's three modes and our own two, by name, and touches nothing else.
-import { destroyIpset, listIpsets } from '../../kernel/ipset.ts';
+// kube-proxy's three modes and our own, by name, and touches nothing else.
 import type { IptablesVariant } from '../../kernel/iptables/driver.ts';
 import { iptablesVersion } from '../../kernel/iptables/program-version.ts';
 import { tablesInUse } from '../../kernel/iptables/tables-in-use.ts';
@@ -8,12 +7,14 @@ import type { Netns } from '../../kernel/netns.ts';
 import { openNftDriver } from '../../kernel/nft/driver.ts';
 import type { TableId } from '../../kernel/nft/objects.ts';
 import type { Family } from '../../net/address.ts';
+import type { Prefix } from '../../net/prefix.ts';
 import { errorMessage } from '../../runtime/error-text.ts';
 import { accessOfKind } from '../iptables/access-of-kind.ts';
-import { isOwnChain, ownTables } from '../iptables/own-chains.ts';
+import { isIpvsOnlyChain, isOldForIpvs, ownTables } from '../iptables/own-chains.ts';
 import { accessLabel, type RemovedChains, removeChains } from '../iptables/removal.ts';
+import { cleanUpIpvs } from '../ipvs/clean-up-ipvs.ts';
+import { isChainOfIpvs } from '../ipvs/remove-ipvs.ts';
 import type { ProxyModeName } from '../proxy-mode.ts';
-import { ipvsModeSets, isIpvsModeChain, isIpvsOnlyChain } from './ipvs-mode.ts';
 
 export interface RemoveLeftoversOptions {
   /** The mode that runs: what it makes stays. */
@@ -22,6 +23,8 @@ export interface RemoveLeftoversOptions {
   readonly variant?: IptablesVariant | undefined;
   readonly netns?: Netns | undefined;
   readonly families: readonly Family[];
+  /** Virtual servers in these are nobody's leftovers. */
+  readonly excludePrefixes?: readonly Prefix[] | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -47,20 +50,19 @@ export async function removeLeftovers(options: RemoveLeftoversOptions): Promise<
   };
   for (const family of options.families) {
     await attempt(() => removeNftTables(family, options));
-    let hadIpvs = false;
     for (const kind of ['nft', 'legacy'] as const) {
       await attempt(async () => {
-        const { words, chains } = await removeIptables(family, { ...options, kind });
-        hadIpvs ||= chains.some(isIpvsOnlyChain);
+        const { words } = await removeIptables(family, { ...options, kind });
         return { removed: words, left: [] };
       });
     }
-    await attempt(async () => await removeSets(family, { ...options, hadIpvs }));
+    // After the rules: a set can only be destroyed when none asks it any more.
+    await attempt(async () => await removeIpvsMode(family, options));
   }
   return { removed, left };
 }
 
-type Place = Pick<RemoveLeftoversOptions, 'keep' | 'netns' | 'variant' | 'signal'>;
+type Place = Pick<RemoveLeftoversOptions, 'keep' | 'netns' | 'variant' | 'signal' | 'excludePrefixes'>;
 
 function removeNftTables(family: Family, { keep, netns }: Place): Leftovers {
   const nftFamily = family === 4 ? 'ip' : 'ip6';
@@ -80,8 +82,8 @@ function removeNftTables(family: Family, { keep, netns }: Place): Leftovers {
 }
 
 /**
- * kube-proxy's chains have the names of ours: of the iptables that runs in iptables mode, only those of its IPVS mode are taken. The
- * running mode has written anew whatever led to them.
+ * kube-proxy's chains have the names of ours: where the running mode has rules, only those are taken that it does not make. It has written
+ * anew whatever led to them.
  */
 async function removeIptables(
   family: Family,
@@ -90,41 +92,24 @@ async function removeIptables(
   const there = tablesInUse({ family, variant: kind, netns });
   const tables = ownTables.filter((table) => there.has(table));
   if (tables.length === 0) return { words: [], chains: [] };
-  const isKept = keep === 'iptables' && (await iptablesVersion({ family, variant })).kind === kind;
+  const isKept = keep !== 'nftables' && (await iptablesVersion({ family, variant })).kind === kind;
   return await removeChains({
     access: await accessOfKind(kind, { family, netns }),
     tables,
-    isOurs: (table, chain) => isIpvsModeChain(table, chain) || (!isKept && isOwnChain(table, chain)),
+    isOurs: isKept ? (keep === 'iptables' ? isIpvsOnlyChain : isOldForIpvs) : isChainOfIpvs,
     signal,
     label: accessLabel(family, kind),
   });
 }
 
-/** Sets can only be destroyed when no rule asks them any more. */
-async function removeSets(
+/**
+ * Connections that go through IPVS end in their own time: what has some stays, and is told as left. New ones do not come to it, since the
+ * running mode translates them before.
+ */
+async function removeIpvsMode(
   family: Family,
-  { netns, signal, hadIpvs }: Place & { readonly hadIpvs: boolean },
+  { keep, netns, excludePrefixes = [] }: Place,
 ): Promise<Leftovers> {
-  const names = await listIpsets({ netns, signal });
-  const where = family === 4 ? 'KUBE-*' : 'KUBE-6-*';
-  if (names === undefined) {
-    const left = hadIpvs
-      ? [
-          `IPv${family} sets ${where} of kube-proxy's IPVS mode may be left: there is no program "ipset" to look with`,
-        ]
-      : [];
-    return { removed: [], left };
-  }
-  const known = new Set(ipvsModeSets(family));
-  const removed: string[] = [];
-  const left: string[] = [];
-  for (const name of names.filter((one) => known.has(one))) {
-    try {
-      await destroyIpset(name, { netns, signal });
-      removed.push(`ipset ${name}`);
-    } catch (error) {
-      left.push(errorMessage(error));
-    }
-  }
-  return { removed, left };
+  if (keep === 'ipvs') return { removed: [], left: [] };
+  return await cleanUpIpvs({ family, netns, excludePrefixes, when: 'idle', rules: false });
 }
