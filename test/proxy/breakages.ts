@@ -6,14 +6,11 @@ import { generationAfter, type NftStep } from '../../kernel/nft/step.ts';
 import { verdict } from '../../kernel/nft/verdict.ts';
 import { IpAddress } from '../../net/address.ts';
 import type { ProxyModeName } from '../../proxy/proxy-mode.ts';
-import { type FakeKernels, forkKernels } from './fake-node.ts';
+import type { Breakage } from './breakage.ts';
+import { rewrittenLines as lines } from './broken-lines.ts';
+import type { FakeKernels } from './fake-kernels.ts';
+import { ipvsBreakages } from './ipvs-breakages.ts';
 import { chainOf } from './mutants.ts';
-
-export interface Breakage {
-  readonly name: string;
-  /** Kernels with the fault; those given stay as they are. */
-  readonly make: (kernels: FakeKernels) => Promise<FakeKernels>;
-}
 
 export const breakages: Readonly<Record<ProxyModeName, readonly Breakage[]>> = {
   nftables: [
@@ -63,7 +60,10 @@ export const breakages: Readonly<Record<ProxyModeName, readonly Breakage[]>> = {
       line.startsWith('-A KUBE-MARK-MASQ') ? undefined : line,
     ),
     lines('masquerading is left out', (line) => line.replace(/-j MASQUERADE.*/, '-j ACCEPT')),
-    lines('what is local counts as not local', (line) => line.replace(/! (-[si] \S+)/, '$1')),
+    // What is in kubelet's chain is kubelet's: there it would stay.
+    lines('what is local counts as not local', (line) =>
+      line.startsWith('-A KUBE-FIREWALL') ? line : line.replace(/! (-[si] \S+)/, '$1'),
+    ),
     lines('the first endpoint is drawn half as often', (line) =>
       line.replace(/--probability (\S+)/, (_, chance: string) => `--probability ${Number(chance) / 2}`),
     ),
@@ -95,6 +95,7 @@ export const breakages: Readonly<Record<ProxyModeName, readonly Breakage[]>> = {
     ),
     lines('known clients are drawn anew', (line) => (line.includes('--rcheck') ? undefined : line)),
   ],
+  ipvs: ipvsBreakages,
 };
 
 function expressions(
@@ -151,33 +152,6 @@ function setsOf({ nft }: FakeKernels, names: readonly string[]) {
 function nftBreakage(name: string, steps: (kernels: FakeKernels) => readonly NftStep[]): Breakage {
   return {
     name,
-    make: async (kernels) => {
-      const forked = forkKernels(kernels);
-      generationAfter(forked.nft.driver().apply(steps(forked)));
-      return forked;
-    },
-  };
-}
-
-/** Writes all chains anew; a line that becomes undefined is left out. */
-function lines(name: string, change: (line: string) => string | undefined): Breakage {
-  return {
-    name,
-    make: async (kernels) => {
-      const forked = forkKernels(kernels);
-      for (const family of [4, 6] as const) {
-        const access = forked.iptables.access(family);
-        for (const table of ['filter', 'nat'] as const) {
-          const { chains, rules } = await access.save(table);
-          const changed = rules.map(change).filter((line) => line !== undefined);
-          // A built-in chain is not emptied by being named.
-          const emptyChains = [...chains].map(([chain, policy]) =>
-            policy === '-' ? `:${chain} - [0:0]` : `-F ${chain}`,
-          );
-          await access.restore([`*${table}`, ...emptyChains, ...changed, 'COMMIT', ''].join('\n'));
-        }
-      }
-      return forked;
-    },
+    apply: async (kernels) => void generationAfter(kernels.nft.driver().apply(steps(kernels))),
   };
 }

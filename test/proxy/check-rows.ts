@@ -1,6 +1,7 @@
 // Compares what becomes of packets in fake kernels with rows of the packet table.
 import type { ProxyModeName } from '../../proxy/proxy-mode.ts';
-import { type FakeKernels, outcomesIn } from './fake-node.ts';
+import type { FakeKernels } from './fake-kernels.ts';
+import { outcomesIn } from './fake-node.ts';
 import { type PacketRow, parseRows } from './packet-row.ts';
 import type { PacketState } from './packet-state.ts';
 
@@ -10,7 +11,7 @@ const parsed = new WeakMap<PacketState, readonly PacketRow[]>();
 export function rowsFor(state: PacketState, mode: ProxyModeName): readonly PacketRow[] {
   const rows = parsed.get(state) ?? parseRows(state.rows);
   parsed.set(state, rows);
-  return rows.filter(({ only }) => only === undefined || only === mode);
+  return rows.filter(({ only }) => only?.includes(mode) ?? true);
 }
 
 /** One line a row that does not hold: the row, and what was seen instead. */

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { defaultIpvsChoices } from '../../proxy/ipvs/ipvs-choices.ts';
 import type { ProxyOptions } from '../../proxy/proxy-options.ts';
 import { proxySocketPath } from '../../proxy/proxy-servers.ts';
 import type { ProxyStatus } from '../../proxy/proxy-status.ts';
@@ -56,6 +57,7 @@ export function daemonNode(more: Partial<ProxyOptions> = {}): DaemonNode {
     nodePortAddresses: [{ kind: 'primary' }],
     localhostNodePorts: false,
     serviceNetworks: [],
+    ipvs: defaultIpvsChoices,
     allowUnsafeEndpoints: false,
     minSyncPeriod: 0,
     syncPeriod: 600_000,

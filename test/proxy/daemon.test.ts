@@ -15,7 +15,11 @@ import { type RunningProxy, startProxy } from '../../proxy/run-proxy.ts';
 import { type Clock, realClock } from '../../runtime/clock.ts';
 import { type TestNetns, testNetns } from '../sandbox.ts';
 import { type DaemonNode, daemonNode, silent, until } from './daemon-node.ts';
+import { ipvsFault } from './real-modes.ts';
 
+const noIpvs = ipvsFault();
+if (noIpvs !== undefined) test.skip(`ipvs: ${noIpvs}`, () => undefined);
+const modes = proxyModes.filter((mode) => mode !== 'ipvs' || noIpvs === undefined);
 const clusterIp = '10.96.0.10';
 let node: DaemonNode;
 let pods: readonly TestNetns[];
@@ -23,7 +27,7 @@ let sockets: EndpointSockets[];
 let proxy: RunningProxy | undefined;
 
 async function makeNode(mode: ProxyModeName): Promise<void> {
-  node = daemonNode({ mode, ...(mode === 'iptables' ? { minSyncPeriod: 100, syncPeriod: 30_000 } : {}) });
+  node = daemonNode({ mode, ...(mode === 'nftables' ? {} : { minSyncPeriod: 100, syncPeriod: 30_000 }) });
   mkdirSync(node.options.serviceDirectory, { recursive: true });
   writeSysctl('net/ipv4/ip_forward', '1', { netns: node.node.netns });
   pods = [testNetns(), testNetns()];
@@ -105,7 +109,7 @@ async function ask(url = `http://${clusterIp}/`): Promise<string | undefined> {
 
 const rules = (): string => node.run('nft', 'list', 'ruleset');
 
-describe.each(proxyModes)('%s', (mode) => {
+describe.each(modes)('%s', (mode) => {
   beforeEach(() => makeNode(mode));
 
   test('a file becomes rules, a change of it moves the traffic, and without it there is none', async () => {

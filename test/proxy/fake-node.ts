@@ -1,27 +1,18 @@
-// The test node with fake kernels in place of one: nf_tables and iptables, both at every hook, so that a proxy can be in either mode and
-// change it.
+// The test node with fake kernels in place of one, so that a proxy can be in any mode and change it.
 import type { Chance } from '../../kernel/every-outcome.ts';
-import { FakeIptablesKernel } from '../../kernel/iptables/fake.ts';
-import { FakeNftKernel } from '../../kernel/nft/fake.ts';
 import { createIptablesMode } from '../../proxy/iptables/iptables-mode.ts';
 import { isOwnChain, ownTables } from '../../proxy/iptables/own-chains.ts';
 import { removeChains } from '../../proxy/iptables/removal.ts';
+import { defaultIpvsChoices } from '../../proxy/ipvs/ipvs-choices.ts';
+import { createIpvsMode } from '../../proxy/ipvs/ipvs-mode.ts';
 import { createNftablesMode } from '../../proxy/nftables/nftables-mode.ts';
 import type { ProxyModeName } from '../../proxy/proxy-mode.ts';
+import { createManualClock } from '../../runtime/manual-clock.ts';
+import { type FakeKernels, fakeKernels, forkKernels, running } from './fake-kernels.ts';
+import { removeFakeLeftovers } from './fake-leftovers.ts';
 import type { NodeMode } from './node-proxy.ts';
 import type { TestPacket } from './packet-row.ts';
-import { addressOfLink, isOwnAddress } from './test-node.ts';
-import { packetOutcomes, type RunHook, walkOnce } from './walk-packet.ts';
-
-export interface FakeKernels {
-  readonly nft: FakeNftKernel;
-  readonly iptables: FakeIptablesKernel;
-}
-
-/** The same again, which change of their own. */
-export function forkKernels({ nft, iptables }: FakeKernels): FakeKernels {
-  return { nft: nft.fork(), iptables: iptables.fork() };
-}
+import { packetOutcomes, walkOnce } from './walk-packet.ts';
 
 /** Likelihood by outcome; leaves nothing in the kernels. */
 export function outcomesIn(kernels: FakeKernels, packet: TestPacket): ReadonlyMap<string, number> {
@@ -39,14 +30,14 @@ export interface FakeNode extends FakeKernels {
   outcomes(packet: TestPacket): ReadonlyMap<string, number>;
   /** Sends it once; of equal choices the one with this number is taken. What it leaves in the kernels stays. */
   send(packet: TestPacket, choice: number): string;
-  /** Time goes on, in seconds: for lists of recent addresses. Elements of nf_tables' fake do not expire. */
-  wait(seconds: number): void;
+  /** Time goes on: for lists of recent addresses, clients of IPVS and its mode. Elements of nf_tables' fake do not expire. */
+  wait(seconds: number): Promise<void>;
 }
 
 export function fakeNode(): FakeNode {
-  const nft = new FakeNftKernel();
-  const iptables = new FakeIptablesKernel();
-  let now = 0;
+  const kernels = fakeKernels();
+  const { nft, iptables, ipvs, ipset, route } = kernels;
+  const clock = createManualClock();
   let localnet = false;
 
   const modes: Readonly<Record<ProxyModeName, NodeMode>> = {
@@ -63,6 +54,7 @@ export function fakeNode(): FakeNode {
             },
           },
         }),
+      removeOthers: () => removeFakeLeftovers(kernels, 'nftables'),
     },
     iptables: {
       name: 'iptables',
@@ -81,35 +73,35 @@ export function fakeNode(): FakeNode {
           },
         });
       },
+      removeOthers: () => removeFakeLeftovers(kernels, 'iptables'),
+    },
+    ipvs: {
+      name: 'ipvs',
+      open: (family) =>
+        createIpvsMode({
+          family,
+          ipvs: ipvs.access(),
+          ipset: ipset.access(),
+          access: iptables.access(family),
+          route,
+          inBatches: false,
+          randomFully: true,
+          choices: defaultIpvsChoices,
+          pause: async () => undefined,
+          clock,
+        }),
+      removeOthers: () => removeFakeLeftovers(kernels, 'ipvs'),
     },
   };
 
   return {
-    nft,
-    iptables,
+    ...kernels,
     modes,
-    send: (packet, choice) => walkOnce(packet, running({ nft, iptables }, now), choosing(choice)),
-    outcomes: (packet) => packetOutcomes(packet, () => running(forkKernels({ nft, iptables }), now)),
-    wait(seconds) {
-      now += seconds * 1000;
-    },
+    send: (packet, choice) => walkOnce(packet, running(kernels, clock.now()), choosing(choice)),
+    outcomes: (packet) => packetOutcomes(packet, () => running(forkKernels(kernels), clock.now())),
+    wait: (seconds) => clock.advance(seconds * 1000),
   };
 }
-
-/** `now`: milliseconds. */
-function running({ nft, iptables }: FakeKernels, now = 0): RunHook {
-  return (packet, chance) => {
-    const around = { ...surroundings, ...chance, now: () => now };
-    const first = nft.evaluate(packet, around);
-    return first.verdict === 'accept' ? iptables.evaluate(first.packet, around) : first;
-  };
-}
-
-const surroundings = {
-  addressType: (address: Parameters<typeof isOwnAddress>[0]) =>
-    isOwnAddress(address) ? ('local' as const) : ('unicast' as const),
-  addressOf: addressOfLink,
-};
 
 /** Takes the endpoint of this number: drawn at once in nftables, the one that is hit after so many misses in iptables. */
 function choosing(choice: number): Chance {

@@ -1,13 +1,17 @@
 // Faults in the rules that a mode made in the fake kernels, one at a time, to ask whether the packet table would notice: every rule
-// missing, every element missing. Faults of other kinds are breakages.ts.
+// missing, every element, virtual server, real server, entry of a set and address missing. Faults of other kinds are breakages.ts.
 
+import { entryText } from '../../kernel/ipset/objects.ts';
 import type { FakeIptablesKernel } from '../../kernel/iptables/fake.ts';
+import { realServerText, virtualServerText } from '../../kernel/ipvs/objects.ts';
 import type { Rule, Table } from '../../kernel/nft/objects.ts';
 import { ruleText } from '../../kernel/nft/rule-text.ts';
 import { elementText } from '../../kernel/nft/set-text.ts';
 import { generationAfter, type NftStep } from '../../kernel/nft/step.ts';
 import type { Family } from '../../net/address.ts';
-import { type FakeKernels, forkKernels } from './fake-node.ts';
+import { serviceLinkName } from '../../proxy/ipvs/service-link.ts';
+import { type FakeKernels, forkKernels } from './fake-kernels.ts';
+import { setsWithEntries } from './set-entries.ts';
 
 export interface Mutant {
   /** What is missing, as an operator would write it, with letters for what is only this state's: faults of one name are of one kind. */
@@ -18,7 +22,7 @@ export interface Mutant {
 
 export async function everyMutant(kernels: FakeKernels): Promise<readonly Mutant[]> {
   const ofIptables = await Promise.all(([4, 6] as const).map((family) => iptablesMutants(kernels, family)));
-  return [...nftMutants(kernels), ...ofIptables.flat()];
+  return [...nftMutants(kernels), ...ofIptables.flat(), ...ipvsMutants(kernels)];
 }
 
 function nftMutants(kernels: FakeKernels): readonly Mutant[] {
@@ -63,7 +67,7 @@ export function chainOf(table: Table, rules: readonly Rule[], name: string): rea
 
 async function iptablesMutants(kernels: FakeKernels, family: Family): Promise<readonly Mutant[]> {
   const mutants: Mutant[] = [];
-  for (const name of ['filter', 'nat'] as const) {
+  for (const name of ['mangle', 'filter', 'nat'] as const) {
     const { rules } = await kernels.iptables.access(family).save(name);
     const numbers = new Map<string, number>();
     for (const rule of rules) {
@@ -83,16 +87,65 @@ async function iptablesMutants(kernels: FakeKernels, family: Family): Promise<re
   return mutants;
 }
 
+function ipvsMutants(kernels: FakeKernels): readonly Mutant[] {
+  const access = kernels.ipvs.access();
+  const changed = (kind: string, change: (forked: FakeKernels) => unknown): Mutant => ({
+    kind: kindOf(kind),
+    kernels: async () => {
+      const forked = forkKernels(kernels);
+      change(forked);
+      return forked;
+    },
+  });
+  const servers = ([4, 6] as const).flatMap((family) => access.servers(family));
+  return [
+    ...servers.flatMap((server) => [
+      changed(`virtual server ${virtualServerText(server)}`, ({ ipvs }) =>
+        ipvs.access().apply([{ kind: 'server-delete', server }]),
+      ),
+      ...access
+        .realServers(server)
+        .map((real) =>
+          changed(`real server ${realServerText(real)}`, ({ ipvs }) =>
+            ipvs.access().apply([{ kind: 'real-delete', server, real }]),
+          ),
+        ),
+    ]),
+    ...setsWithEntries(kernels.ipset.access()).flatMap(({ set, entries }) =>
+      entries.map((entry) =>
+        changed(`${set.name}: ${entryText(entry)}`, ({ ipset }) =>
+          ipset.access().apply([{ kind: 'entry-delete', set, entry }]),
+        ),
+      ),
+    ),
+    ...kernels.route
+      .addressesOn(serviceLinkName)
+      .map((address) =>
+        changed(`${serviceLinkName} ${address.prefix}`, ({ route }) =>
+          route.apply([{ kind: 'address-delete', address }]),
+        ),
+      ),
+  ];
+}
+
 /** A for addresses and networks, N for numbers and hashes; comments are left out. */
 function kindOf(text: string): string {
-  return text
-    .replace(/ ?(-m comment --)?comment ("[^"]*"|\S+)/g, '')
-    .replace(/\d+\.\d+\.\d+\.\d+(\/\d+)?|\b[0-9a-f]*:[0-9a-f:]*:[0-9a-f:]*(\/\d+)?/g, 'A')
-    .replace(/\{ A(, A)* \}/g, '{ A }')
-    .replace(/\b(KUBE-(?:SVC|SVL|SEP|EXT|FW)-)[A-Z2-7]{16}/g, '$1N')
-    .replace(/\bip6 /g, 'ip ')
-    .replace(/\bicmp6-port/g, 'icmp-port')
-    .replace(/(?<![a-z])([0-9a-f]*[0-9][0-9a-f]*)(?=\b)/g, 'N');
+  return (
+    text
+      .replace(/ ?(-m comment --)?comment ("[^"]*"|\S+)/g, '')
+      .replace(/\d+\.\d+\.\d+\.\d+(\/\d+)?|\b[0-9a-f]*:[0-9a-f:]*:[0-9a-f:]*(\/\d+)?/g, 'A')
+      .replace(/\{ A(, A)* \}/g, '{ A }')
+      .replace(/\b(KUBE-(?:SVC|SVL|SEP|EXT|FW)-)[A-Z2-7]{16}/g, '$1N')
+      .replace(/\bKUBE-6-/g, 'KUBE-')
+      // Names of sets are cut at 31 bytes.
+      .replace(
+        /\b(KUBE-LOAD-BALANCER-SOURCE-CID|KUBE-NODE-PORT-LOCAL-SCTP-HAS)\b/g,
+        (cut) => cut + (cut.endsWith('S') ? 'H' : 'R'),
+      )
+      .replace(/\bip6 /g, 'ip ')
+      .replace(/\bicmp6-port/g, 'icmp-port')
+      .replace(/(?<![a-z])([0-9a-f]*[0-9][0-9a-f]*)(?=\b)/g, 'N')
+  );
 }
 
 async function withText(kernel: FakeIptablesKernel, family: Family, text: string): Promise<void> {

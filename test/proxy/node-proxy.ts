@@ -13,6 +13,8 @@ const families = [4, 6] as const;
 export interface NodeMode {
   readonly name: ProxyModeName;
   open(family: Family): ProxyMode | Promise<ProxyMode>;
+  /** Takes away what the other modes left, when this one's rules stand. Returns what it had to leave for later, in words. */
+  removeOthers(): Promise<readonly string[]>;
 }
 
 /** One family of the proxy. */
@@ -71,18 +73,21 @@ export class NodeProxy {
     return reports;
   }
 
-  /** The program ends and another one starts, maybe in another mode: that one takes over, then the old one's rules go. */
-  async restart(mode: NodeMode = this.#mode): Promise<void> {
+  /**
+   * The program ends and another one starts, maybe in another mode: that one takes over, then the old one's rules go. Returns what of
+   * these has to stay for the time being.
+   */
+  async restart(mode: NodeMode = this.#mode): Promise<readonly string[]> {
     const before = this.#halves.map((half) => half.mode);
-    const isSwitch = mode.name !== this.#mode.name;
+    const isSwitch = mode !== this.#mode;
     this.#mode = mode;
     for (const [i, half] of this.#halves.entries()) {
+      before[i]?.close();
       half.mode = await mode.open(half.family);
       half.context = undefined;
       await this.#sync(half, 'all');
-      if (isSwitch) await before[i]?.cleanUp();
-      before[i]?.close();
     }
+    return isSwitch ? await mode.removeOthers() : [];
   }
 
   async cleanUp(): Promise<void> {

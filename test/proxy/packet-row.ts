@@ -3,7 +3,7 @@
 //
 //   pod 10.180.0.5 tcp 172.30.0.41:80 -> 10.180.0.1:8080, 10.180.1.1:8080
 //   outside 203.0.113.2 udp 192.168.0.2:30053 -> 10.180.0.1:5353 masq
-//   node 192.168.0.2 tcp 172.30.0.41:81 -> REJECT [nftables]
+//   node 192.168.0.2 tcp 172.30.0.41:81 -> REJECT [nftables ipvs]
 
 import { IpAddress } from '../../net/address.ts';
 import { type Transport, transports } from '../../net/transport.ts';
@@ -36,11 +36,11 @@ export interface PacketRow {
    * the sender; "REJECT", "DROP"; "none": nobody rewrites it. Several are equally likely.
    */
   readonly outcomes: readonly string[];
-  /** The mode that it is about, where modes differ by design. */
-  readonly only: ProxyModeName | undefined;
+  /** The modes that it is about, where modes differ by design. */
+  readonly only: readonly ProxyModeName[] | undefined;
 }
 
-const form = /^(\w+) (\S+)(?: via (\S+))? (\w+) (\S+):(\d+)(?: (\w+))? -> (.+?)(?: \[(\w+)\])?$/;
+const form = /^(\w+) (\S+)(?: via (\S+))? (\w+) (\S+):(\d+)(?: (\w+))? -> (.+?)(?: \[(\w+(?: \w+)*)\])?$/;
 const endpointForm = /^(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:]+\]):\d+( masq)?$/;
 
 /** Rows of a text, one a line; empty lines and what follows "#" are for the reader. */
@@ -72,7 +72,7 @@ export function parseRow(text: string): PacketRow {
     text,
     packet,
     outcomes: parseOutcomes(outcomes) ?? fail(`no such outcome as "${outcomes}"`),
-    only: only === undefined ? undefined : (oneOf(proxyModes, only) ?? fail(`no such mode as "${only}"`)),
+    only: only?.split(' ').map((name) => oneOf(proxyModes, name) ?? fail(`no such mode as "${name}"`)),
   };
 }
 

@@ -16,7 +16,7 @@ export interface NodeChoices {
   readonly detector?: 'prefix' | 'node-prefix' | 'bridge cni0' | 'links cn' | 'none';
   readonly masqueradeAll?: boolean;
   readonly masqueradeMark?: number;
-  /** "default" is what kube-proxy does in the mode: the primary address in nftables mode, all in iptables mode. */
+  /** "default" is what kube-proxy does in the mode: the primary address in nftables mode, all in the others. */
   readonly nodePortIps?: 'default' | 'all' | readonly string[];
   /** "default": in iptables mode only, as kube-proxy. */
   readonly localhostNodePorts?: 'default' | boolean;

@@ -67,7 +67,7 @@ export function ruleContext(
 ): RuleContext {
   const all = { ...usualChoices, ...choices };
   const own = ownAddresses.filter((address) => address.family === family);
-  const ports = all.nodePortIps === 'default' ? (mode === 'iptables' ? 'all' : undefined) : all.nodePortIps;
+  const ports = all.nodePortIps === 'default' ? (mode === 'nftables' ? undefined : 'all') : all.nodePortIps;
   const primary = [addressOfLink('eth0', family)];
   return {
     family,

@@ -9,7 +9,7 @@ import type { RealNode } from './real-node.ts';
 import { sendPacket } from './real-packet.ts';
 
 /** Milliseconds until a connection counts as failed. */
-const patience = 4000;
+const patience = 15_000;
 
 /** The endpoint that answered a packet, "10.180.0.1:8080"; else "refused" or "silence". `packet`: the left side of a row. */
 export async function askOnce(world: RealNode, packet: string): Promise<string> {

@@ -17,7 +17,7 @@ export const clusterIpStates: readonly PacketState[] = [
     manifests: '',
     rows: `
       pod 10.180.0.5 tcp 172.30.0.41:80 -> DROP [nftables]      # nobody's address of a service network
-      pod 10.180.0.5 tcp 172.30.0.41:80 -> none [iptables]
+      pod 10.180.0.5 tcp 172.30.0.41:80 -> none [iptables ipvs]
       pod 10.180.0.5 tcp 192.168.0.2:30080 -> none
       outside 203.0.113.2 tcp 192.168.0.2:30080 -> none
       pod 10.180.0.5 tcp 10.180.0.1:8080 -> none
@@ -32,24 +32,24 @@ export const clusterIpStates: readonly PacketState[] = [
       node 192.168.0.2 tcp 172.30.0.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
       outside 203.0.113.2 tcp 172.30.0.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
       pod 10.180.0.1 tcp 172.30.0.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080  # hairpin: else the answer takes the short way
-      remote 10.180.1.1 tcp 172.30.0.41:80 -> 10.180.0.1:8080, 10.180.1.1:8080 masq [iptables]   # its own node's business in nftables mode
-      pod 10.180.0.5 tcp 172.30.0.41:81 -> REJECT [nftables]                      # a port that the service does not have
+      remote 10.180.1.1 tcp 172.30.0.41:80 -> 10.180.0.1:8080, 10.180.1.1:8080 masq [iptables]   # its own node's business in the others
+      pod 10.180.0.5 tcp 172.30.0.41:81 -> REJECT [nftables ipvs]                 # a port that the service does not have
       pod 10.180.0.5 tcp 172.30.0.41:81 -> none [iptables]
-      pod 10.180.0.5 udp 172.30.0.41:80 -> REJECT [nftables]
+      pod 10.180.0.5 udp 172.30.0.41:80 -> REJECT [nftables ipvs]
       pod 10.180.0.5 udp 172.30.0.41:80 -> none [iptables]
-      node 192.168.0.2 tcp 172.30.0.41:81 -> REJECT [nftables]
-      outside 203.0.113.2 tcp 172.30.0.41:81 -> REJECT [nftables]
+      node 192.168.0.2 tcp 172.30.0.41:81 -> REJECT [nftables ipvs]
+      outside 203.0.113.2 tcp 172.30.0.41:81 -> REJECT [nftables ipvs]
       pod 10.180.0.5 tcp 172.30.0.99:80 -> DROP [nftables]                        # no service has it
       node 192.168.0.2 tcp 172.30.0.99:80 -> DROP [nftables]
       outside 203.0.113.2 udp 172.30.0.99:80 -> DROP [nftables]
-      pod 10.180.0.5 tcp 172.30.0.99:80 -> none [iptables]
+      pod 10.180.0.5 tcp 172.30.0.99:80 -> none [iptables ipvs]
       pod 10.180.0.5 tcp 10.180.0.1:8080 -> none                                  # past the service
       pod 10.180.0.5 tcp 10.180.1.1:8080 -> none
       outside 203.0.113.2 tcp 10.180.0.1:8080 -> none
       pod 10.180.0.5 tcp 203.0.113.2:80 -> none
       pod 10.180.0.5 tcp 192.168.0.2:80 -> none
       pod 10.180.0.5 tcp 10.180.0.1:8080 invalid -> DROP [iptables]
-      pod 10.180.0.5 tcp 10.180.0.1:8080 invalid -> none [nftables]
+      pod 10.180.0.5 tcp 10.180.0.1:8080 invalid -> none [nftables ipvs]
     `,
   },
   {

@@ -34,15 +34,15 @@ export const externalStates: readonly PacketState[] = [
       outside 203.0.113.2 tcp 192.168.0.2:30081 -> none
       outside 203.0.113.2 tcp 192.168.0.2:80 -> none
       outside 203.0.113.2 tcp 192.168.1.2:30080 -> none [nftables]                 # the primary address only
-      outside 203.0.113.2 tcp 192.168.1.2:30080 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq [iptables]
+      outside 203.0.113.2 tcp 192.168.1.2:30080 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq [iptables ipvs]
       pod 10.180.0.5 tcp 10.180.0.254:30080 -> none [nftables]
-      pod 10.180.0.5 tcp 10.180.0.254:30080 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq [iptables]
-      node 127.0.0.1 tcp 127.0.0.1:30080 -> none [nftables]
+      pod 10.180.0.5 tcp 10.180.0.254:30080 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq [iptables ipvs]
+      node 127.0.0.1 tcp 127.0.0.1:30080 -> none [nftables ipvs]
       node 127.0.0.1 tcp 127.0.0.1:30080 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq [iptables]
       outside 203.0.113.2 tcp 127.0.0.1:9000 -> DROP [iptables]                    # route_localnet opens no other port (CVE-2020-8558)
       pod 10.180.0.5 tcp 203.0.113.2:30080 -> none                                 # another machine's port
       pod 10.180.0.5 tcp 10.180.1.1:30080 -> none
-      pod 10.180.0.5 tcp 172.30.0.41:30080 -> REJECT [nftables]
+      pod 10.180.0.5 tcp 172.30.0.41:30080 -> REJECT [nftables ipvs]
       pod 10.180.0.5 tcp 172.30.0.41:30080 -> none [iptables]
       pod 10.180.0.5 tcp 172.30.0.41:80 -> 10.180.0.1:8080, 10.180.1.1:8080
     `,
@@ -65,9 +65,12 @@ export const externalStates: readonly PacketState[] = [
       outside 203.0.113.2 tcp 198.51.100.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
       pod 10.180.0.5 tcp 198.51.100.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
       node 192.168.0.2 tcp 198.51.100.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
-      outside 203.0.113.2 tcp 198.51.100.41:81 -> none
-      outside 203.0.113.2 tcp 198.51.100.41:30080 -> none
-      outside 203.0.113.2 udp 198.51.100.41:80 -> none
+      outside 203.0.113.2 tcp 198.51.100.41:81 -> none [nftables iptables]
+      outside 203.0.113.2 tcp 198.51.100.41:81 -> REJECT [ipvs]      # the node has the address: what listens on it is none of its business
+      outside 203.0.113.2 tcp 198.51.100.41:30080 -> none [nftables iptables]
+      outside 203.0.113.2 tcp 198.51.100.41:30080 -> REJECT [ipvs]
+      outside 203.0.113.2 udp 198.51.100.41:80 -> none [nftables iptables]
+      outside 203.0.113.2 udp 198.51.100.41:80 -> REJECT [ipvs]
     `,
   },
   {
@@ -86,8 +89,9 @@ export const externalStates: readonly PacketState[] = [
     rows: `
       outside 203.0.113.2 tcp 198.51.100.41:80 -> REJECT
       pod 10.180.0.5 tcp 198.51.100.41:80 -> REJECT
-      node 192.168.0.2 tcp 198.51.100.41:80 -> REJECT [nftables]     # kube-proxy's iptables rules do not look there
-      outside 203.0.113.2 tcp 198.51.100.41:81 -> none
+      node 192.168.0.2 tcp 198.51.100.41:80 -> REJECT [nftables ipvs]   # kube-proxy's iptables rules do not look there
+      outside 203.0.113.2 tcp 198.51.100.41:81 -> none [nftables iptables]
+      outside 203.0.113.2 tcp 198.51.100.41:81 -> REJECT [ipvs]
     `,
   },
   {
@@ -98,7 +102,8 @@ export const externalStates: readonly PacketState[] = [
       pod 10.180.0.5 tcp 198.51.100.80:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
       node 192.168.0.2 tcp 198.51.100.80:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
       outside 203.0.113.2 tcp 192.168.0.2:30080 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
-      outside 203.0.113.2 tcp 198.51.100.80:443 -> none
+      outside 203.0.113.2 tcp 198.51.100.80:443 -> none [nftables iptables]
+      outside 203.0.113.2 tcp 198.51.100.80:443 -> REJECT [ipvs]
     `,
   },
   {
@@ -148,7 +153,8 @@ export const externalStates: readonly PacketState[] = [
       pod 10.180.0.5 tcp 198.51.100.80:80 -> DROP
       node 192.168.0.2 tcp 198.51.100.80:80 -> DROP
       node 198.51.100.80 tcp 198.51.100.80:80 -> DROP                # the balancer itself: no range holds the node
-      outside 198.18.0.9 tcp 198.51.100.80:81 -> none                # ranges are of the service's port
+      outside 198.18.0.9 tcp 198.51.100.80:81 -> none [nftables iptables]   # ranges are of the service's port
+      outside 198.18.0.9 tcp 198.51.100.80:81 -> REJECT [ipvs]
       outside 198.18.0.9 tcp 192.168.0.2:30080 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
       outside 198.18.0.9 tcp 198.51.100.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
       outside 198.18.0.9 tcp 172.30.0.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq

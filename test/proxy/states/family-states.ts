@@ -58,11 +58,11 @@ export const familyStates: readonly PacketState[] = [
       node 2001:db8:168::2 tcp [2001:db8:168::2]:30080 -> [fd00:10:180::1]:8080 masq, [fd00:10:180:1::1]:8080 masq
       node ::1 tcp [::1]:30080 -> none
       outside 2001:db8:113::2 udp [2001:db8:168::2]:30080 -> none
-      pod fd00:10:180::5 tcp [fd00:172:30::41]:81 -> REJECT [nftables]
+      pod fd00:10:180::5 tcp [fd00:172:30::41]:81 -> REJECT [nftables ipvs]
       pod fd00:10:180::5 tcp [fd00:172:30::41]:81 -> none [iptables]
       pod fd00:10:180::5 tcp [fd00:172:30::99]:80 -> DROP [nftables]
       pod 10.180.0.5 tcp 192.168.0.2:30080 -> none
-      pod 10.180.0.5 tcp 172.30.0.41:80 -> none [iptables]
+      pod 10.180.0.5 tcp 172.30.0.41:80 -> none [iptables ipvs]
     `,
   },
   {

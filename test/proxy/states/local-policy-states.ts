@@ -50,6 +50,13 @@ export const localPolicyStates: readonly PacketState[] = [
       pod 10.180.0.5 tcp 172.30.0.41:80 -> 10.180.0.1:8080, 10.180.1.1:8080        # the cluster IP is not concerned
       outside 203.0.113.2 tcp 172.30.0.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
       outside 203.0.113.2 tcp 192.168.0.2:32000 -> none                            # the health check is the program's
+      outside 203.0.113.2 tcp 198.51.100.80:32000 -> none
+      pod 10.180.0.5 tcp 172.30.0.41:30080 -> none [iptables]                      # a node port is none of its addresses'
+      pod 10.180.0.5 tcp 172.30.0.41:30080 -> REJECT [nftables ipvs]
+      pod 10.180.0.5 tcp 198.51.100.80:30080 -> none [nftables iptables]
+      pod 10.180.0.5 tcp 198.51.100.80:30080 -> REJECT [ipvs]
+      node 192.168.0.2 tcp 198.51.100.80:30080 -> none [nftables iptables]
+      node 192.168.0.2 tcp 198.51.100.80:30080 -> REJECT [ipvs]
     `,
   },
   {
@@ -74,6 +81,8 @@ export const localPolicyStates: readonly PacketState[] = [
       outside 203.0.113.2 tcp 198.51.100.80:80 -> 10.180.0.1:8080, 10.180.0.2:8080
       pod 10.180.0.1 tcp 192.168.0.2:30080 -> 10.180.0.1:8080 masq, 10.180.0.2:8080
       node 192.168.0.2 tcp 192.168.0.2:30080 -> 10.180.0.1:8080 masq, 10.180.0.2:8080 masq
+      node 192.168.0.2 tcp 198.51.100.80:80 -> 10.180.0.1:8080 masq, 10.180.0.2:8080 masq
+      node 192.168.0.2 tcp 198.51.100.41:80 -> 10.180.0.1:8080 masq, 10.180.0.2:8080 masq
     `,
   },
   {

@@ -87,6 +87,7 @@ export const nodeChoiceStates: readonly PacketState[] = [
       pod 10.180.0.1 tcp 172.30.0.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080
       outside 203.0.113.2 tcp 172.30.0.41:80 -> 10.180.0.1:8080, 10.180.1.1:8080
       node 192.168.0.2 tcp 172.30.0.41:80 -> 10.180.0.1:8080, 10.180.1.1:8080
+      node 172.30.0.41 tcp 172.30.0.41:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq [ipvs]   # who binds to no address has this one
       pod 10.180.0.5 tcp 198.51.100.80:80 -> 10.180.0.1:8080                       # no short way for pods
       node 192.168.0.2 tcp 198.51.100.80:80 -> 10.180.0.1:8080 masq, 10.180.1.1:8080 masq
       outside 203.0.113.2 tcp 192.168.0.2:30082 -> 10.180.0.2:9090 masq
@@ -139,11 +140,12 @@ export const nodeChoiceStates: readonly PacketState[] = [
     'node ports on localhost',
     { nodePortIps: 'all', localhostNodePorts: true },
     `
-      node 127.0.0.1 tcp 127.0.0.1:30082 -> 10.180.0.2:9090 masq
-      node 127.0.0.1 tcp 127.0.0.9:30082 -> 10.180.0.2:9090 masq
+      node 127.0.0.1 tcp 127.0.0.1:30082 -> 10.180.0.2:9090 masq [nftables iptables]
+      node 127.0.0.1 tcp 127.0.0.9:30082 -> 10.180.0.2:9090 masq [nftables iptables]
+      node 127.0.0.1 tcp 127.0.0.1:30082 -> none [ipvs]                            # ip_vs does not send on what comes from loopback
       node 127.0.0.1 tcp 127.0.0.1:9000 -> none
       node 192.168.0.2 tcp 127.0.0.1:9000 -> DROP [iptables]                       # kubelet's rule
-      outside 203.0.113.2 tcp 127.0.0.1:9000 -> DROP
+      outside 203.0.113.2 tcp 127.0.0.1:9000 -> DROP [nftables iptables]
     `,
   ),
   choosing(
@@ -167,7 +169,7 @@ export const nodeChoiceStates: readonly PacketState[] = [
     { serviceNetworks: [] },
     `
       pod 10.180.0.5 tcp 172.30.0.99:80 -> none
-      pod 10.180.0.5 tcp 172.30.0.42:81 -> REJECT [nftables]
+      pod 10.180.0.5 tcp 172.30.0.42:81 -> REJECT [nftables ipvs]
       pod 10.180.0.5 tcp 172.30.0.42:80 -> 10.180.0.2:9090
     `,
   ),

@@ -44,7 +44,7 @@ export const portStates: readonly PacketState[] = [
       pod 10.180.0.5 tcp 172.30.0.41:443 -> 10.180.0.1:8443
       pod 10.180.0.1 tcp 172.30.0.41:443 -> 10.180.0.1:8443 masq
       pod 10.180.0.5 tcp 172.30.0.41:8080 -> none [iptables]
-      pod 10.180.0.5 tcp 172.30.0.41:8080 -> REJECT [nftables]
+      pod 10.180.0.5 tcp 172.30.0.41:8080 -> REJECT [nftables ipvs]
     `,
   },
   {
@@ -57,7 +57,7 @@ export const portStates: readonly PacketState[] = [
       pod 10.180.0.5 tcp 172.30.0.41:8000 -> 10.180.0.1:8081
       pod 10.180.0.5 tcp 172.30.0.41:9100 -> 10.180.0.1:9090
       pod 10.180.0.5 tcp 172.30.0.41:80 -> none [iptables]
-      pod 10.180.0.5 tcp 172.30.0.41:443 -> REJECT [nftables]
+      pod 10.180.0.5 tcp 172.30.0.41:443 -> REJECT [nftables ipvs]
     `,
   },
   {
@@ -70,7 +70,7 @@ export const portStates: readonly PacketState[] = [
     rows: `
       pod 10.180.0.5 tcp 172.30.0.77:80 -> 10.180.0.1:8080
       pod 10.180.0.5 tcp 172.30.0.41:80 -> DROP [nftables]
-      pod 10.180.0.5 tcp 172.30.0.41:80 -> none [iptables]
+      pod 10.180.0.5 tcp 172.30.0.41:80 -> none [iptables ipvs]
     `,
   },
   {
@@ -144,7 +144,10 @@ endpoints: [{ addresses: [10.180.0.2], nodeName: test-node }]
   - { name: unused, protocol: SCTP, port: 54, nodePort: 30054 }`,
         slicePorts:
           '[{ name: tcp, port: 8080 }, { name: udp, protocol: UDP, port: 8080 }, { name: sctp, protocol: SCTP, port: 8080 }]',
-      }).replace('---', 'status: { loadBalancer: { ingress: [{ ip: 198.51.100.80 }] } }\n---'),
+      }).replace(
+        '---',
+        '  externalIPs: [198.51.100.41]\nstatus: { loadBalancer: { ingress: [{ ip: 198.51.100.80 }] } }\n---',
+      ),
     ),
     rows: `
       pod 10.180.0.5 tcp 172.30.0.41:53 -> 10.180.0.1:8080
@@ -157,10 +160,35 @@ endpoints: [{ addresses: [10.180.0.2], nodeName: test-node }]
       outside 203.0.113.2 udp 192.168.0.2:30053 -> 10.180.0.1:8080 masq
       outside 203.0.113.2 udp 198.51.100.80:53 -> 10.180.0.1:8080 masq
       outside 203.0.113.2 sctp 198.51.100.80:53 -> 10.180.0.1:8080 masq
+      outside 203.0.113.2 udp 198.51.100.41:53 -> 10.180.0.1:8080 masq
+      outside 203.0.113.2 sctp 198.51.100.41:53 -> 10.180.0.1:8080 masq
       node 192.168.0.2 sctp 172.30.0.41:53 -> 10.180.0.1:8080 masq
       pod 10.180.0.5 sctp 172.30.0.41:54 -> REJECT
       outside 203.0.113.2 sctp 198.51.100.80:54 -> REJECT
       outside 203.0.113.2 sctp 192.168.0.2:30054 -> REJECT
+    `,
+  },
+  {
+    name: 'UDP and SCTP with external policy Local',
+    manifests: svc1({
+      type: 'LoadBalancer',
+      ports:
+        '[{ name: udp, protocol: UDP, port: 53, nodePort: 30053 }, { name: sctp, protocol: SCTP, port: 53, nodePort: 30053 }]',
+      slicePorts: '[{ name: udp, protocol: UDP, port: 5353 }, { name: sctp, protocol: SCTP, port: 5353 }]',
+    }).replace(
+      '---',
+      '  externalTrafficPolicy: Local\n  externalIPs: [198.51.100.41]\nstatus: { loadBalancer: { ingress: [{ ip: 198.51.100.80 }] } }\n---',
+    ),
+    rows: `
+      outside 203.0.113.2 udp 192.168.0.2:30053 -> 10.180.0.1:5353
+      outside 203.0.113.2 udp 198.51.100.80:53 -> 10.180.0.1:5353
+      outside 203.0.113.2 udp 198.51.100.41:53 -> 10.180.0.1:5353
+      node 192.168.0.2 udp 192.168.0.2:30053 -> 10.180.0.1:5353 masq
+      outside 203.0.113.2 udp 172.30.0.41:53 -> 10.180.0.1:5353 masq
+      outside 203.0.113.2 sctp 192.168.0.2:30053 -> 10.180.0.1:5353
+      outside 203.0.113.2 sctp 198.51.100.80:53 -> 10.180.0.1:5353
+      node 192.168.0.2 sctp 192.168.0.2:30053 -> 10.180.0.1:5353 masq
+      node 192.168.0.2 sctp 198.51.100.41:53 -> 10.180.0.1:5353 masq
     `,
   },
   {
