@@ -1,5 +1,6 @@
 // A proxy for benchmarks: the real daemon in a namespace, with its files and its servers, in our own process. It can be waited for.
 import type { Netns } from '../../kernel/netns.ts';
+import { defaultIpvsChoices } from '../../proxy/ipvs/ipvs-choices.ts';
 import { createModeOpener, type ModeOpener, type ModeOpenerOptions } from '../../proxy/open-mode.ts';
 import type { ProxyMode, SyncReport } from '../../proxy/proxy-mode.ts';
 import type { ProxyOptions } from '../../proxy/proxy-options.ts';
@@ -94,6 +95,7 @@ function optionsFor(directory: ProxyDirectory): ProxyOptions {
     nodePortAddresses: [{ kind: 'all' }],
     localhostNodePorts: false,
     serviceNetworks: [],
+    ipvs: defaultIpvsChoices,
     allowUnsafeEndpoints: false,
     minSyncPeriod: 10,
     syncPeriod: hour,

@@ -2,9 +2,10 @@
 import { agentBench } from './agent-bench.ts';
 import type { Bench } from './bench.ts';
 import { cniBench } from './cni-bench.ts';
+import { ipvsBench } from './ipvs-bench.ts';
 import { kernelBench } from './kernel-bench.ts';
 import { proxyBench } from './proxy-bench.ts';
 
 export const benchmarks: ReadonlyMap<string, Bench> = new Map(
-  [kernelBench, agentBench, cniBench, proxyBench].map((bench) => [bench.name, bench]),
+  [kernelBench, agentBench, cniBench, proxyBench, ipvsBench].map((bench) => [bench.name, bench]),
 );

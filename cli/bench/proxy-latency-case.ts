@@ -11,9 +11,9 @@ import { openBenchNetns } from './bench-netns.ts';
 import { rowsOf, sampleInTurn } from './compare-in-turn.ts';
 import type { ProxyMeasuring } from './proxy-measuring.ts';
 import { openRig, type RigMode } from './proxy-rig.ts';
+import { casePrefix } from './proxy-rig-cases.ts';
 import {
   type Amount,
-  amountText,
   endpointAddress,
   endpointPort,
   podNetwork,
@@ -32,8 +32,7 @@ export async function latencyCase(
   { progress, rows, runs, signal }: ProxyMeasuring,
   { amount, by }: { readonly amount: Amount; readonly by: RigMode },
 ): Promise<void> {
-  const mode = by.kind === 'nftables' ? '' : `iptables-${by.variant}, `;
-  const name = `${amountText(amount)}: ${mode}TCP connect through a cluster IP`;
+  const name = `${casePrefix(amount, by)}TCP connect through a cluster IP`;
   progress(name);
   await using node = openBenchNetns();
   await using pod = openBenchNetns();

@@ -1,5 +1,5 @@
-// The cases of the proxy's nftables mode that need no daemon: full load, single changes, a restart, and how long a load keeps the event
-// loop. Beside `nft -f` of our own table and of kube-proxy's layout, each in a namespace of its own.
+// The cases of the proxy's nftables mode that need no daemon and have peers: full load, one endpoint changed, and how long a load keeps the
+// event loop. Beside `nft -f` of our own table and of kube-proxy's layout, each in a namespace of its own.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execute } from '../../kernel/exec.ts';
@@ -10,14 +10,8 @@ import { kubeProxyLayout, type NftText, ownLayout } from './nft-peers.ts';
 import { median } from './paired.ts';
 import type { ProxyMeasuring } from './proxy-measuring.ts';
 import { openRig, type Rig } from './proxy-rig.ts';
-import {
-  type Amount,
-  amountText,
-  type Batch,
-  changeBatch,
-  serviceBatch,
-  wholeBatch,
-} from './proxy-services.ts';
+import { changesInRound, restartCase, serviceCases, spreadOver } from './proxy-rig-cases.ts';
+import { type Amount, amountText, changeBatch, wholeBatch } from './proxy-services.ts';
 
 /** Above so many services kube-proxy's layout takes minutes. */
 export const mostForKubeProxy = 10_000;
@@ -28,18 +22,17 @@ const mostLoads = 3;
 /** Milliseconds in which the watch on the event loop looks several times. */
 const loopLook = 10;
 
-/** Samples of a change in each round: they take less than a millisecond. */
-const changesInRound = 100;
+const by = { kind: 'nftables' } as const;
 
 export async function nftablesCases(measuring: ProxyMeasuring, amount: Amount): Promise<void> {
   await using home = openBenchNetns();
   await using peers = await openPeers(home, amount);
   await loadCase(measuring, { amount, home, peers: peers.all });
-  await using rig = await openRig(home.netns, { kind: 'nftables' });
+  await using rig = await openRig(home.netns, by);
   await rig.load(wholeBatch(amount));
   await changeCases(measuring, { amount, rig, peers: peers.all });
-  await serviceCases(measuring, { amount, rig });
-  await restartCase(measuring, { amount, home });
+  await serviceCases(measuring, { amount, rig, by });
+  await restartCase(measuring, { amount, by, home });
 }
 
 interface Peer {
@@ -67,7 +60,7 @@ async function openPeers(
 }
 
 async function ownText({ netns }: BenchNetns, amount: Amount): Promise<NftText> {
-  await using rig = await openRig(netns, { kind: 'nftables' });
+  await using rig = await openRig(netns, by);
   await rig.load(wholeBatch(amount));
   const driver = openNftDriver({ netns });
   try {
@@ -96,7 +89,7 @@ async function loadCase(
   const ours: Way = {
     async sample() {
       const batch = wholeBatch(amount);
-      await using rig = await openRig(home.netns, { kind: 'nftables' });
+      await using rig = await openRig(home.netns, by);
       const delay = monitorEventLoopDelay({ resolution: 1 });
       delay.enable();
       // Its first look is what the next ones are measured from.
@@ -170,48 +163,6 @@ async function changeCases(
   markAll(mark, { what: 'change', amount, samples, peers });
 }
 
-/** A service comes, grows by an endpoint and goes. */
-async function serviceCases(
-  { progress, rows, runs, signal }: ProxyMeasuring,
-  { amount, rig }: { readonly amount: Amount; readonly rig: Rig },
-): Promise<void> {
-  progress(`${amountText(amount)}: services come, grow and go`);
-  const number = amount.services;
-  const whole = (there: boolean) => serviceBatch(number, { amount, there });
-  const sized = (service: number, grown: boolean) => changeBatch(service, { amount, grown });
-  const takes = (name: string, batch: Batch) => ({
-    peer: `one service ${name}`,
-    sample: () => timed(() => rig.take(batch)),
-  });
-  // Somebody else has that many endpoints: the chain that picks among them is there.
-  await rig.take(sized(0, true));
-  const samples = await sampleInTurn(
-    Array.from({ length: changesInRound }, () => [
-      takes('added', whole(true)),
-      takes('resized', sized(number, true)),
-      takes('removed', whole(false)),
-    ]).flat(),
-    { runs, signal },
-  );
-  await rig.take(sized(0, false));
-  for (const name of ['added', 'resized', 'removed'].map((one) => `one service ${one}`)) {
-    const values = samples.filter(({ peer }) => peer === name).flatMap((one) => one.values);
-    rows.push(aloneRow(`${amountText(amount)}: ${name}`, median(values)));
-  }
-}
-
-/** Each change is of the next service; once round, they change back. */
-function spreadOver(amount: Amount): () => { readonly number: number; readonly turn: boolean } {
-  let count = 0;
-  // No neighbours in a row, and all of them in the end: the step has no factor of the usual amounts.
-  return () => {
-    const number = (count * 7919) % amount.services;
-    const turn = Math.floor(count / amount.services) % 2 === 0;
-    count++;
-    return { number, turn };
-  };
-}
-
 async function changingPeers(peers: readonly Peer[]): Promise<readonly Way[]> {
   const ways: Way[] = [];
   for (const peer of peers) {
@@ -227,31 +178,4 @@ async function changingPeers(peers: readonly Peer[]): Promise<readonly Way[]> {
     });
   }
   return ways;
-}
-
-/** A program that starts anew finds everything as it left it. */
-async function restartCase(
-  { progress, rows, runs, signal }: ProxyMeasuring,
-  { amount, home }: { readonly amount: Amount; readonly home: BenchNetns },
-): Promise<void> {
-  const name = `${amountText(amount)}: restart with everything in place, no change made`;
-  progress(name);
-  const batch = wholeBatch(amount);
-  await using filler = await openRig(home.netns, { kind: 'nftables' });
-  await filler.load(batch);
-  const samples = await sampleInTurn(
-    [
-      {
-        async sample() {
-          await using rig = await openRig(home.netns, { kind: 'nftables' });
-          return await timed(async () => {
-            const { changes } = await rig.load(batch);
-            if (changes > 0) throw new RangeError(`A restart is no restart: it made ${changes} changes`);
-          });
-        },
-      },
-    ],
-    { runs, signal },
-  );
-  rows.push(...rowsOf(name, samples));
 }

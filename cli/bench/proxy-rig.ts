@@ -5,6 +5,8 @@ import type { Netns } from '../../kernel/netns.ts';
 import { Poller } from '../../kernel/poller.ts';
 import { IpAddress } from '../../net/address.ts';
 import { openIptablesMode } from '../../proxy/iptables/open-iptables-mode.ts';
+import { defaultIpvsChoices } from '../../proxy/ipvs/ipvs-choices.ts';
+import { openIpvsMode } from '../../proxy/ipvs/open-ipvs-mode.ts';
 import { openNftablesMode } from '../../proxy/nftables/open-nftables-mode.ts';
 import type { ModeInput, ProxyMode, SyncReport } from '../../proxy/proxy-mode.ts';
 import type { RuleContext } from '../../proxy/rule-context.ts';
@@ -35,7 +37,22 @@ export interface Rig extends AsyncDisposable {
 
 export type RigMode =
   | { readonly kind: 'nftables' }
-  | { readonly kind: 'iptables'; readonly variant: IptablesVariant };
+  | { readonly kind: 'iptables'; readonly variant: IptablesVariant }
+  | { readonly kind: 'ipvs' };
+
+/** "ipvs, "; nftables is not named. */
+export function modeText(by: RigMode): string {
+  switch (by.kind) {
+    case 'nftables':
+      return '';
+    case 'iptables':
+      return `iptables-${by.variant}, `;
+    case 'ipvs':
+      return 'ipvs, ';
+    default:
+      return by satisfies never;
+  }
+}
 
 export async function openRig(netns: Netns, by: RigMode): Promise<Rig> {
   const poller = new Poller();
@@ -78,6 +95,8 @@ async function openMode(
       return openNftablesMode({ family: 4, netns, poller, serviceCounters: true });
     case 'iptables':
       return await openIptablesMode({ family: 4, netns, variant: by.variant, poller });
+    case 'ipvs':
+      return await openIpvsMode({ family: 4, netns, poller, choices: defaultIpvsChoices });
     default:
       return by satisfies never;
   }

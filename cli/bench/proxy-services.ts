@@ -40,6 +40,11 @@ export function endpointAddress(amount: Amount, of: { readonly service: number; 
   return endpointBase.plus(of.service * amount.endpoints + of.endpoint + 1);
 }
 
+/** Where the last endpoint of a service goes when it moves. */
+export function movedAddress(service: number): IpAddress {
+  return otherBase.plus(service);
+}
+
 export function benchService(number: number): Service {
   return {
     namespace,
@@ -76,14 +81,14 @@ export function benchSlices(
 ): readonly EndpointSlice[] {
   const addresses = Array.from({ length: amount.endpoints }, (_, endpoint) =>
     moved && endpoint === amount.endpoints - 1
-      ? otherBase.plus(number)
+      ? movedAddress(number)
       : endpointAddress(amount, { service: number, endpoint }),
   );
   const slices: EndpointSlice[] = [];
   for (let from = 0; from < addresses.length; from += mostInSlice) {
     const part = addresses.slice(from, from + mostInSlice);
     // Into the last slice: a further one would have to go with it.
-    if (grown && from + mostInSlice >= addresses.length) part.push(otherBase.plus(number));
+    if (grown && from + mostInSlice >= addresses.length) part.push(movedAddress(number));
     slices.push({
       namespace,
       name: `service-${number}-${slices.length}`,
