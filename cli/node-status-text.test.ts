@@ -11,6 +11,7 @@ const status = nodeStatusShape.parse({
     publicIp: '192.0.2.11',
     expiresAt: '2026-01-02T00:00:00.000Z',
   },
+  store: { directory: '/leases', by: 'poll', fileSystem: '9p', pollMs: 1000 },
   underlay: { interface: 'eth0', mtu: 1500 },
   mtu: 1450,
   peers: [
@@ -41,6 +42,7 @@ test('a node that is ready', () => {
   expect(`\n${nodeStatusText(status).join('\n')}\n`).toBe(`
 node      n1  ready
 lease     10.244.1.0/24 (vxlan by 192.0.2.11, until 2026-01-02T00:00:00.000Z)
+store     /leases (9p), looked at every 1000 ms
 underlay  eth0, MTU 1500; pods 1450
 objects   2 link, 1 route
 repaired  none
@@ -57,6 +59,7 @@ problems  1
 test('a node that has nothing yet', () => {
   const bare = {
     ...status,
+    store: null,
     ready: false,
     blockers: ['no lease', 'no underlay'],
     lease: null,

@@ -1,5 +1,6 @@
 // The answer of an agent's /status (agent/status.ts) as text for people: lease, peers, pods, objects, repairs, problems. Pure.
 import { z } from 'zod';
+import { followedShape, followedText } from './followed-text.ts';
 
 const subnets = { subnet: z.string().optional(), subnet6: z.string().optional() };
 const counts = z.record(z.string(), z.number());
@@ -17,6 +18,8 @@ export const nodeStatusShape = z.looseObject({
       expiresAt: z.string().nullable(),
     })
     .nullable(),
+  /** Absent in the answers of older agents. */
+  store: followedShape.nullish(),
   underlay: z.looseObject({ interface: z.string(), mtu: z.number() }).nullable(),
   mtu: z.number().nullable(),
   peers: z.array(
@@ -47,6 +50,7 @@ export function nodeStatusText(status: NodeStatus): readonly string[] {
   return [
     `node      ${status.node}  ${status.ready ? 'ready' : `not ready: ${status.blockers.join('; ')}`}`,
     `lease     ${lease === null ? 'none' : leaseText(lease)}`,
+    ...(status.store == null ? [] : [`store     ${followedText(status.store)}`]),
     `underlay  ${underlay === null ? 'none' : `${underlay.interface}, MTU ${underlay.mtu}; pods ${status.mtu ?? '-'}`}`,
     `objects   ${countText(status.objects)}`,
     `repaired  ${countText(status.repaired)}`,

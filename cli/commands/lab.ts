@@ -48,6 +48,12 @@ Nothing outside of its namespaces (/run/netns/netloom-NAME-…) and its director
       'One more flag of "netloom node" for every node; may be repeated',
       (flag, flags: string[] = []) => [...flags, flag],
     )
+    .option(
+      '--patience <n>',
+      'Wait so many times longer than usual, in checks too: for emulated and busy machines',
+      parsed(numberBetween(1, 100)),
+      1,
+    )
     .option('--replace', 'Remove a lab of that name first')
     .option('--prove', 'Check it afterwards and show the map')
     .option('--json', 'Print the lab as JSON')

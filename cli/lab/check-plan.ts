@@ -1,5 +1,5 @@
-// What `lab check` proves, as data: each check with the probes that it consists of and what each must show. Pure; check.ts
-// runs them.
+// What `lab check` and vagrant/check prove, as data: each check with the probes that it consists of and what each must show. Pure;
+// run-check.ts runs them.
 import { IpAddress } from '../../net/address.ts';
 import type { LabState } from './lab-state.ts';
 
@@ -47,15 +47,28 @@ interface Pair {
   readonly to: Endpoint;
 }
 
-/** Checks without a probe (across nodes, in a lab of one node) are left out. Throws RangeError when there is no wired pod. */
+export interface CheckedEndpoints {
+  readonly pods: readonly Endpoint[];
+  readonly nodes: readonly Endpoint[];
+  /** Who plays the internet for a node and its pods: in a lab one for all. */
+  readonly outsideOf: (node: string | undefined) => Endpoint;
+}
+
+/** Throws RangeError when there is no wired pod. */
 export function planChecks(state: LabState): readonly PlannedCheck[] {
   const { pods, nodes, outside } = endpointsOf(state);
   if (pods.length === 0) throw new RangeError(`Cannot check lab "${state.name}": it has no pods`);
+  return planChecksOf({ pods, nodes, outsideOf: () => outside });
+}
+
+/** Checks without a probe (across nodes, where there is one node) are left out. */
+export function planChecksOf({ pods, nodes, outsideOf }: CheckedEndpoints): readonly PlannedCheck[] {
   const pairs = pods.flatMap((from) => pods.filter((to) => to !== from).map((to) => ({ from, to })));
   const near = pairs.filter(({ from, to }) => from.node === to.node);
   const far = pairs.filter(({ from, to }) => from.node !== to.node);
   const toOwnNode = cross(pods, nodes).filter(({ from, to }) => from.node === to.node);
   const toOtherNode = cross(pods, nodes).filter(({ from, to }) => from.node !== to.node);
+  const toOutside = pods.map((from) => ({ from, to: outsideOf(from.node) }));
   const nodeOf = (pod: Endpoint): Endpoint => nodes.find(({ node }) => node === pod.node) ?? pod;
   const counted = (group: readonly Pair[], what: string): string => `${group.length} ${what}`;
 
@@ -103,7 +116,7 @@ export function planChecks(state: LabState): readonly PlannedCheck[] {
     }),
     check('pod to outside, source masqueraded', {
       probes: each(
-        cross(pods, [outside]),
+        toOutside,
         ({ from }) => ({ kind: 'tcp', saw: nodeOf(from).address }),
         ({ from }) => ({ kind: 'udp', saw: nodeOf(from).address }),
         { kind: 'icmp' },
@@ -111,7 +124,11 @@ export function planChecks(state: LabState): readonly PlannedCheck[] {
       proven: `${pods.length} pods, each seen as the address of its node`,
     }),
     check('outside cannot reach a pod unasked', {
-      probes: each(cross([outside], pods), { kind: 'tcp-unanswered' }, { kind: 'icmp-unanswered' }),
+      probes: each(
+        toOutside.map(({ from, to }) => ({ from: to, to: from })),
+        { kind: 'tcp-unanswered' },
+        { kind: 'icmp-unanswered' },
+      ),
       proven: `${pods.length} pods: nothing outside has a route to them`,
     }),
   ].filter(({ probes }) => probes.length > 0);

@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { Netns } from '../../kernel/netns.ts';
 import { Poller } from '../../kernel/poller.ts';
 import { openRouteDriver } from '../../kernel/route/driver.ts';
-import { type PlannedCheck, type Probe, planChecks } from './check-plan.ts';
+import { type PlannedCheck, planChecks } from './check-plan.ts';
 import type { CheckReport, CheckResult } from './check-result.ts';
 import { netnsPath } from './lab-plan.ts';
 import { withLabLock } from './lab-record.ts';
 import { type LabState, requireLab } from './lab-state.ts';
+import { limited, runCheck } from './run-check.ts';
 import { type ProbeSurroundings, runProbe } from './run-probe.ts';
 import { proveServices } from './services/prove-services.ts';
 import { suspectHop } from './suspect-hop.ts';
@@ -22,8 +23,6 @@ export interface CheckOptions {
 const probeTime = 2000;
 /** Probes under way at the same time. */
 const atOnce = 32;
-/** So many failures are told in full. */
-const toldFailures = 3;
 const largestTransfer = 1 << 20;
 
 /** Throws RangeError when there is nothing to check. A probe that fails makes its check fail; it throws nothing. */
@@ -32,16 +31,22 @@ export async function checkLab(state: LabState, options: CheckOptions): Promise<
   using handles = openNamespaces(planned);
   const poller = new Poller();
   try {
+    const timeout = probeTime * state.patience;
     const surroundings: ProbeSurroundings = {
       poller,
       netnsOf: handles.netnsOf,
       mtuOf: mtuReader(handles.netnsOf),
       payload: randomBytes(largestTransfer),
-      timeout: probeTime,
+      timeout,
     };
     const run = limited(atOnce);
     const running = planned.map((check) =>
-      runCheck(check, { state, surroundings, run, signal: options.signal }),
+      runCheck(check, {
+        probe: (probe) => runProbe(probe, surroundings),
+        suspect: (probe) => suspectHop(probe, { state, ...surroundings }),
+        run,
+        signal: options.signal,
+      }),
     );
     const finished = Promise.all(running);
     for (const check of running) {
@@ -69,43 +74,6 @@ function checkServices(
 
 export function allPassed(report: CheckReport): boolean {
   return report.checks.every(({ ok }) => ok);
-}
-
-type Limit = <T>(action: () => Promise<T>) => Promise<T>;
-
-async function runCheck(
-  check: PlannedCheck,
-  around: {
-    readonly state: LabState;
-    readonly surroundings: ProbeSurroundings;
-    readonly run: Limit;
-    readonly signal: AbortSignal;
-  },
-): Promise<CheckResult> {
-  let started: number | undefined;
-  const failures: { readonly probe: Probe; readonly seen: string }[] = [];
-  await Promise.all(
-    check.probes.map((probe) =>
-      around.run(async () => {
-        around.signal.throwIfAborted();
-        started ??= performance.now();
-        const seen = await runProbe(probe, around.surroundings);
-        if (seen !== undefined) failures.push({ probe, seen });
-      }),
-    ),
-  );
-  const ms = Math.round(performance.now() - (started ?? performance.now()));
-  if (failures.length === 0) return { name: check.name, ok: true, ms, detail: check.proven };
-  const told = await Promise.all(
-    failures.slice(0, toldFailures).map(async ({ probe, seen }) => {
-      const suspect = await suspectHop(probe, { state: around.state, ...around.surroundings });
-      const hint = suspect === undefined ? '' : ` (${suspect})`;
-      return `${probe.from.name} → ${probe.to.name} ${probe.what.kind}: ${seen}${hint}`;
-    }),
-  );
-  const more = failures.length > told.length ? `; and ${failures.length - told.length} more` : '';
-  const detail = `${failures.length} of ${check.probes.length} failed: ${told.join('; ')}${more}`;
-  return { name: check.name, ok: false, ms, detail };
 }
 
 function openNamespaces(
@@ -144,21 +112,4 @@ function readMtu(netns: Netns): number {
   } finally {
     driver.close();
   }
-}
-
-/** Runs so many actions at a time, the others in the order in which they came. */
-function limited(most: number): Limit {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (action) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
-    try {
-      return await action();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next();
-    }
-  };
 }

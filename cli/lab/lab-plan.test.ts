@@ -11,6 +11,7 @@ test('names, addresses and directories of a lab', () => {
     backend: 'vxlan',
     proxyMode: 'nftables',
     agentFlags: [],
+    patience: 1,
     directory: '/run/netloom-lab/default',
     storeDirectory: '/run/netloom-lab/default/store',
     podNetwork: '10.244.0.0/16',

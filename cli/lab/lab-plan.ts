@@ -45,6 +45,8 @@ export interface LabPlan {
   readonly backend: LabBackend;
   readonly proxyMode: ProxyModeName;
   readonly agentFlags: readonly string[];
+  /** So many times longer than usual may everything take. */
+  readonly patience: number;
   readonly directory: string;
   /** The lease directory that all agents share, as they would share etcd. */
   readonly storeDirectory: string;
@@ -71,6 +73,7 @@ export interface LabOptions {
   readonly proxyMode?: ProxyModeName;
   /** More flags of `netloom node`, for every node: "--masquerade=iptables". */
   readonly agentFlags?: readonly string[];
+  readonly patience?: number;
 }
 
 /** Throws RangeError or SyntaxError that quotes the option. */
@@ -84,6 +87,7 @@ export function planLab(options: LabOptions): LabPlan {
     backend: options.backend,
     proxyMode: options.proxyMode ?? 'nftables',
     agentFlags: options.agentFlags ?? [],
+    patience: options.patience ?? 1,
     directory: labDirectory(name),
     storeDirectory: `${labDirectory(name)}/store`,
     podNetwork,

@@ -44,6 +44,8 @@ const stateShape = z.object({
   pods: z.array(podShape),
   /** What every node is told beside its node's own flags. */
   agentFlags: z.array(z.string()),
+  /** So many times longer than usual may everything take: an emulated machine is slow. */
+  patience: z.number().positive().default(1),
   processes: z.array(processShape),
 });
 

@@ -13,6 +13,9 @@ import type { LabPod, LabState } from './lab-state.ts';
 import { pluginDirectory } from './plugin-directory.ts';
 import { closeEndpointOf, drainEndpointOf, openEndpointOf, syncEndpoints } from './responder-client.ts';
 
+/** Milliseconds for one plugin. */
+const pluginTime = 20_000;
+
 /** Throws Error when the plugin refuses; what was made so far is removed again. */
 export async function addPod(
   lab: LabRecord,
@@ -74,6 +77,7 @@ function runtimeOf(state: LabState, pod: Pick<LabPod, 'node'>): LibCni {
     list: readConfigList(nodePaths(node).cniConf),
     pluginDirectories: [pluginDirectory()],
     hostNetns: netnsPath(node.netns),
+    timeout: pluginTime * state.patience,
   });
 }
 

@@ -5,6 +5,9 @@ import { responderSocket } from './daemons.ts';
 import { endpointPort } from './endpoint-port.ts';
 import { netnsPath } from './lab-plan.ts';
 
+/** Milliseconds: an emulated machine is slow to answer while nodes start beside it. One that ended refuses at once. */
+const timeoutMs = 60_000;
+
 /** Answers for the pod, the node or "outside" from now on. Throws Error when its port is taken there. */
 export async function openEndpointOf(
   lab: string,
@@ -15,6 +18,7 @@ export async function openEndpointOf(
     method: 'PUT',
     path: `/endpoints/${endpoint.name}`,
     body: { netns: netnsPath(endpoint.netns), port: endpointPort, address: endpoint.address },
+    timeoutMs,
   });
 }
 
@@ -25,18 +29,23 @@ export async function drainEndpointOf(lab: string, name: string): Promise<void> 
     method: 'POST',
     path: `/endpoints/${name}/drain`,
     body: {},
-    timeoutMs: 10_000,
+    timeoutMs,
   });
 }
 
 /** Nothing there is success. */
 export async function closeEndpointOf(lab: string, name: string): Promise<void> {
-  await unixRequest({ socketPath: responderSocket(lab), method: 'DELETE', path: `/endpoints/${name}` });
+  await unixRequest({
+    socketPath: responderSocket(lab),
+    method: 'DELETE',
+    path: `/endpoints/${name}`,
+    timeoutMs,
+  });
 }
 
 /** Resolves when the EndpointSlices of the lab's services are as its pods are now. */
 export async function syncEndpoints(lab: string): Promise<void> {
-  await unixRequest({ socketPath: responderSocket(lab), method: 'POST', path: '/sync', body: {} });
+  await unixRequest({ socketPath: responderSocket(lab), method: 'POST', path: '/sync', body: {}, timeoutMs });
 }
 
 /** Resolves when the responder answers. Throws Error when its process ended or `timeout` milliseconds are over. */

@@ -1,6 +1,6 @@
 // Runs one probe of a check and says what was seen where something else was expected.
 
-import { type EchoAnswer, icmpEcho } from '../../kernel/icmp-echo.ts';
+import { type EchoAnswer, type EchoOptions, icmpEcho } from '../../kernel/icmp-echo.ts';
 import type { Netns } from '../../kernel/netns.ts';
 import type { Poller } from '../../kernel/poller.ts';
 import type { IpAddress } from '../../net/address.ts';
@@ -22,6 +22,8 @@ export interface ProbeSurroundings {
 
 /** Silence is proven by waiting: shorter than a lost answer is waited for. */
 const silenceTime = 500;
+/** Questions in the time of one probe. */
+const echoes = 3;
 
 /** Undefined when all is as it must be, else what was seen instead. Never throws but for programmers' mistakes. */
 export async function runProbe(probe: Probe, around: ProbeSurroundings): Promise<string | undefined> {
@@ -32,10 +34,10 @@ export async function runProbe(probe: Probe, around: ProbeSurroundings): Promise
   try {
     switch (what.kind) {
       case 'icmp':
-        return wantReply(await icmpEcho(to.address, echo));
+        return wantReply(await insistentEcho(to.address, echo));
       case 'full-mtu': {
         const size = around.mtuOf(from.netns);
-        const seen = wantReply(await icmpEcho(to.address, { ...echo, size, fragment: 'refuse' }));
+        const seen = wantReply(await insistentEcho(to.address, { ...echo, size, fragment: 'refuse' }));
         return seen === undefined ? undefined : `${size} bytes: ${seen}`;
       }
       case 'over-mtu': {
@@ -67,6 +69,14 @@ export async function runProbe(probe: Probe, around: ProbeSurroundings): Promise
   } catch (error) {
     return errorMessage(error);
   }
+}
+
+/** Asks again when nothing comes: a wire may lose a packet, and TCP would not mind. */
+async function insistentEcho(target: IpAddress, options: EchoOptions): Promise<EchoAnswer> {
+  let answer: EchoAnswer = { kind: 'silence' };
+  for (let left = echoes; left > 0 && answer.kind === 'silence'; left -= 1)
+    answer = await icmpEcho(target, { ...options, timeout: options.timeout / echoes });
+  return answer;
 }
 
 async function unansweredTcp(options: Parameters<typeof probeTcp>[0]): Promise<string | undefined> {

@@ -11,6 +11,7 @@ export function sampleState(): LabState {
     created: '2026-01-02T03:04:05.000Z',
     phase: 'running',
     agentFlags: [],
+    patience: 1,
     podNetwork: '10.244.0.0/16',
     serviceNetwork: '10.96.0.0/16',
     loadBalancerNetwork: '203.0.113.0/24',

@@ -129,6 +129,7 @@ function startingState(plan: LabPlan): LabState {
     created: new Date().toISOString(),
     phase: 'starting',
     agentFlags: [...plan.agentFlags],
+    patience: plan.patience,
     podNetwork: plan.podNetwork.toString(),
     serviceNetwork: plan.serviceNetwork.toString(),
     loadBalancerNetwork: plan.loadBalancerNetwork.toString(),
@@ -154,10 +155,11 @@ async function startDaemons(lab: LabRecord, signal: AbortSignal): Promise<void> 
 
 async function startResponderOf(lab: LabRecord, signal: AbortSignal): Promise<void> {
   const { name, outside, nodes } = lab.state;
+  const timeout = patience * lab.state.patience;
   try {
     const identity = await startResponderProcess(lab.state);
     lab.update((state) => withProcess(state, { name: 'responder', ...identity }));
-    await awaitResponder(name, { timeout: patience, alive: () => isRunning(identity), signal });
+    await awaitResponder(name, { timeout, alive: () => isRunning(identity), signal });
     await openEndpointOf(name, { name: 'outside', netns: outside.netns, address: outside.internet });
     for (const node of nodes) await openEndpointOf(name, node);
   } catch (cause) {
@@ -174,6 +176,7 @@ async function startAgentOf(
   { node, signal }: { readonly node: LabNode; readonly signal: AbortSignal },
 ): Promise<void> {
   const paths = nodePaths(node);
+  const timeout = patience * lab.state.patience;
   let identity: ProcessIdentity | undefined;
   try {
     identity = await startAgent(lab.state, node);
@@ -182,13 +185,13 @@ async function startAgentOf(
     await awaitAgent({
       socketPath: paths.socket,
       peers: lab.state.nodes.length - 1,
-      timeout: patience,
+      timeout,
       alive: () => isRunning(started),
       signal,
     });
     await awaitProxy({
       socketPath: paths.proxySocket,
-      timeout: patience,
+      timeout,
       alive: () => isRunning(started),
       signal,
     });

@@ -18,6 +18,7 @@ const upOptions = usualOptions.extend({
   proxyMode: z.enum(proxyModes),
   replace: z.boolean().default(false),
   prove: z.boolean().default(false),
+  patience: z.number(),
   agentFlag: z.array(z.string()).default([]),
 });
 

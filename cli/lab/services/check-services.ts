@@ -1,8 +1,6 @@
 // Services for the checks of a lab, made for them and taken away again: manifests, pods that stand for one another. What is proven with
 // them is service-checks.ts's.
-import type { LabState } from '../lab-state.ts';
-import { completeService } from './complete-service.ts';
-import { readServices } from './service-files.ts';
+import { completeService, type Networks } from './complete-service.ts';
 import { type ServiceManifest, serviceManifest } from './service-manifest.ts';
 
 export const checkNamespace = 'lab-check';
@@ -17,10 +15,19 @@ interface Wish {
   readonly spec?: Readonly<Record<string, unknown>>;
 }
 
-/** All services of the checks, complete. `single`: the pod that is alone behind some of them. */
+export interface CheckServicesOptions {
+  /** Services that are there already. */
+  readonly others: readonly ServiceManifest[];
+  /** The pod that is alone behind some of them. */
+  readonly single: string;
+  /** The address that a load balancer lets in. */
+  readonly allowed: string;
+}
+
+/** All services of the checks, complete. */
 export function checkServices(
-  state: LabState,
-  { single, allowed }: { readonly single: string; readonly allowed: string },
+  networks: Networks,
+  { others: existing, single, allowed }: CheckServicesOptions,
 ): ReadonlyMap<string, ServiceManifest> {
   const all = { app: 'echo' };
   const alone = { pod: single };
@@ -45,9 +52,9 @@ export function checkServices(
     { name: 'moving', selector: { check: 'moving' }, protocol: 'UDP' },
   ];
   const made = new Map<string, ServiceManifest>();
-  const others = [...readServices(state.name)];
+  const others = [...existing];
   for (const wish of wishes) {
-    const service = completeService(manifestOf(wish), { others, networks: state });
+    const service = completeService(manifestOf(wish), { others, networks });
     others.push(service);
     made.set(wish.name, service);
   }

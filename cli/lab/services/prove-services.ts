@@ -12,12 +12,13 @@ import { planPod, serviceDirectory } from '../lab-plan.ts';
 import { type LabRecord, labRecord } from '../lab-record.ts';
 import type { LabState } from '../lab-state.ts';
 import { addPod, removePod } from '../pods.ts';
-import { probeTcp } from '../probes.ts';
+import { probeTcp, probeUdp } from '../probes.ts';
 import { syncEndpoints } from '../responder-client.ts';
 import { checkNamespace, checkPodPrefix, checkServices } from './check-services.ts';
 import { type CheckSurroundings, serviceChecks } from './service-checks.ts';
 import { readServices, removeManifest, slicesFile, writeManifest } from './service-files.ts';
 import { manifestKey } from './service-manifest.ts';
+import { openUdpFlow } from './udp-flow.ts';
 
 /** Milliseconds until nodes must have what was written. */
 const patience = 10_000;
@@ -43,7 +44,11 @@ export async function proveServices(
   const lab = labRecord(state);
   await takeAway(lab);
   try {
-    const services = checkServices(state, { single: single.name, allowed: state.outside.gateway });
+    const services = checkServices(state, {
+      others: readServices(state.name),
+      single: single.name,
+      allowed: state.outside.gateway,
+    });
     writeManifest(`${serviceDirectory(state.name)}/${checkNamespace}.json`, [...services.values()]);
     const home = await Promise.all(
       (['replaced', 'moving'] as const).map((check) => addCheckPod(lab, { check, turn: 1, signal })),
@@ -52,11 +57,17 @@ export async function proveServices(
     const around: CheckSurroundings = {
       pods,
       nodes,
-      outside,
+      outsideOf: () => outside,
       outsideAddresses: [state.outside.gateway, state.outside.internet],
       single,
       services,
-      netnsOf,
+      patience: state.patience,
+      ask({ from, to, port, udp, timeout }) {
+        const options = { from: netnsOf(from.netns), to: IpAddress.parse(to), port, timeout };
+        return udp ? probeUdp(options) : probeTcp(options);
+      },
+      openFlow: ({ from, to, port, timeout }) =>
+        openUdpFlow({ from: netnsOf(from.netns), to: IpAddress.parse(to), port, timeout }),
       signal,
       async replacePod(check) {
         const next = await addCheckPod(lab, { check, turn: 2, signal });
@@ -122,15 +133,12 @@ function addCheckPod(
 
 /** Until the last service that was written answers everywhere, and what has a pod of its own too. A proxy that is dead shows in the checks. */
 async function awaitRules(around: CheckSurroundings): Promise<void> {
-  const deadline = performance.now() + patience;
+  const deadline = performance.now() + patience * around.patience;
   const targets = ['replaced', 'tcp'].flatMap((name) => around.services.get(name)?.spec.clusterIP ?? []);
   await Promise.all(
     around.nodes.flatMap((from) =>
       targets.map(async (target) => {
-        while (
-          !(await answers(around, { from, to: IpAddress.parse(target) })) &&
-          performance.now() < deadline
-        ) {
+        while (!(await answers(around, { from, to: target })) && performance.now() < deadline) {
           around.signal.throwIfAborted();
           await sleep(20);
         }
@@ -141,9 +149,9 @@ async function awaitRules(around: CheckSurroundings): Promise<void> {
 
 function answers(
   around: CheckSurroundings,
-  { from, to }: { readonly from: Endpoint; readonly to: IpAddress },
+  { from, to }: { readonly from: Endpoint; readonly to: string },
 ): Promise<boolean> {
-  return probeTcp({ from: around.netnsOf(from.netns), to, port: 80, timeout: 500 }).then(
+  return around.ask({ from, to, port: 80, udp: false, timeout: 500 * around.patience }).then(
     () => true,
     () => false,
   );

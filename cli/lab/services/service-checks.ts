@@ -1,14 +1,12 @@
 // What `lab check` proves of services, check by check: who asks what, and what must be seen. Each throws an Error that says what was seen
 // instead. The services and pods for it are there already (prove-services.ts).
-import type { Netns } from '../../../kernel/netns.ts';
-import { IpAddress } from '../../../net/address.ts';
 import { errorMessage } from '../../../runtime/error-text.ts';
 import type { Endpoint } from '../check-plan.ts';
-import { probeTcp, probeUdp, type Sighted } from '../probes.ts';
+import type { Sighted } from '../probes.ts';
 import { addressesOf } from './complete-service.ts';
 import { isEvenSpread } from './even-spread.ts';
 import type { ServiceManifest } from './service-manifest.ts';
-import { openUdpFlow } from './udp-flow.ts';
+import type { UdpFlow } from './udp-flow.ts';
 
 export interface ServiceCheck {
   readonly name: string;
@@ -19,13 +17,18 @@ export interface ServiceCheck {
 export interface CheckSurroundings {
   readonly pods: readonly Endpoint[];
   readonly nodes: readonly Endpoint[];
-  readonly outside: Endpoint;
+  /** Who plays the internet for a node: in a lab one for all. */
+  readonly outsideOf: (node: string | undefined) => Endpoint;
   /** Addresses that outside is seen by. */
   readonly outsideAddresses: readonly string[];
   /** The pod that is alone behind some of the services. */
   readonly single: Endpoint;
   readonly services: ReadonlyMap<string, ServiceManifest>;
-  readonly netnsOf: (name: string) => Netns;
+  /** So many times longer than usual may an answer take. */
+  readonly patience: number;
+  /** Asks over TCP or UDP. Rejects when there is no answer. */
+  readonly ask: (asked: Required<Asked>) => Promise<Sighted>;
+  readonly openFlow: (asked: Omit<Required<Asked>, 'udp'>) => UdpFlow;
   readonly signal: AbortSignal;
   /** Puts the pod for "replaced" or "moving" on another node, the old one out of service and away. Returns the new one's name. */
   readonly replacePod: (check: 'replaced' | 'moving') => Promise<string>;
@@ -37,21 +40,21 @@ const silenceTime = 400;
 const spreadSample = 240;
 const affinitySample = 8;
 
-interface Asked {
+export interface Asked {
   readonly from: Endpoint;
   readonly to: string;
   readonly port: number;
   readonly udp?: boolean;
+  /** Milliseconds. */
   readonly timeout?: number;
 }
 
 function ask(
   around: CheckSurroundings,
-  { from, to, port, udp = false, timeout = answerTime }: Asked,
+  { from, to, port, udp = false, timeout = answerTime * around.patience }: Asked,
 ): Promise<Sighted> {
   around.signal.throwIfAborted();
-  const options = { from: around.netnsOf(from.netns), to: IpAddress.parse(to), port, timeout };
-  return udp ? probeUdp(options) : probeTcp(options);
+  return around.ask({ from, to, port, udp, timeout });
 }
 
 /** The same, with who asked whom in the error. */
@@ -143,8 +146,9 @@ async function affinity(around: CheckSurroundings): Promise<string> {
 async function nodePortCluster(around: CheckSurroundings): Promise<string> {
   const port = nodePort(around, 'node-port');
   await Promise.all(
-    around.nodes.map(async ({ address }) => {
-      const seen = await mustAnswer(around, { from: around.outside, to: address.toString(), port });
+    around.nodes.map(async ({ name, address }) => {
+      const from = around.outsideOf(name);
+      const seen = await mustAnswer(around, { from, to: address.toString(), port });
       must(
         !around.outsideAddresses.includes(seen.saw),
         `"${seen.name}" saw ${seen.saw}, expected an address of the node`,
@@ -156,10 +160,10 @@ async function nodePortCluster(around: CheckSurroundings): Promise<string> {
 
 async function nodePortLocal(around: CheckSurroundings): Promise<string> {
   const port = nodePort(around, 'node-port-local');
-  const { single, outside } = around;
+  const { single } = around;
   await Promise.all(
     around.nodes.map(async ({ address, name }) => {
-      const asked = { from: outside, to: address.toString(), port };
+      const asked = { from: around.outsideOf(name), to: address.toString(), port };
       if (name !== single.node) return await mustNotAnswer(around, asked);
       const { saw } = await mustAnswer(around, asked);
       must(
@@ -181,7 +185,8 @@ async function hairpin(around: CheckSurroundings): Promise<string> {
 
 async function loadBalancer(around: CheckSurroundings): Promise<string> {
   const addressOf = (name: string) => addressesOf(service(around, name))[0] ?? '';
-  const from = around.outside;
+  // What is for load balancers goes to the first node.
+  const from = around.outsideOf(around.nodes[0]?.name);
   await Promise.all([
     mustAnswer(around, { from, to: addressOf('allowed'), port: 80 }),
     mustNotAnswer(around, { from, to: addressOf('forbidden'), port: 80 }),
@@ -217,7 +222,7 @@ async function replaced(around: CheckSurroundings): Promise<string> {
   const replacing = (async () => {
     try {
       const name = await around.replacePod('replaced');
-      const deadline = performance.now() + answerTime;
+      const deadline = performance.now() + answerTime * around.patience;
       while (!seen.has(name) && performance.now() < deadline)
         await new Promise((resolve) => setTimeout(resolve, 5));
       must(seen.has(name), `nothing came to ${name}`);
@@ -236,9 +241,13 @@ async function moving(around: CheckSurroundings): Promise<string> {
   // One socket: the flow stays the same as long as nobody ends it.
   const sender = openFlow(around, from);
   try {
-    const before = await sender.ask();
+    // A datagram may be lost on its way; three in a row are not.
+    const before = await sender
+      .ask()
+      .catch(() => sender.ask())
+      .catch(() => sender.ask());
     const name = await around.replacePod('moving');
-    const deadline = performance.now() + answerTime;
+    const deadline = performance.now() + answerTime * around.patience;
     for (;;) {
       const after = await sender.ask().catch(() => undefined);
       if (after === name) return `${before}, then ${after}, from one port`;
@@ -251,12 +260,7 @@ async function moving(around: CheckSurroundings): Promise<string> {
 
 function openFlow(around: CheckSurroundings, from: Endpoint) {
   const { to, port } = clusterIp(around, 'moving');
-  return openUdpFlow({
-    from: around.netnsOf(from.netns),
-    to: IpAddress.parse(to),
-    port,
-    timeout: silenceTime,
-  });
+  return around.openFlow({ from, to, port, timeout: silenceTime * around.patience });
 }
 
 /** In the order in which they are shown. */
