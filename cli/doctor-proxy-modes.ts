@@ -1,9 +1,8 @@
 // The proxy's modes as features for the doctor: each programs a few services into an empty namespace, as on a node. Which mode the
 // node is set to is not known here.
 import type { Feature, FeatureGroup, ProbeRoom } from '../agent/doctor/features/feature.ts';
-import type { Netns } from '../kernel/netns.ts';
 import { Poller } from '../kernel/poller.ts';
-import { openRouteDriver } from '../kernel/route/driver.ts';
+import { setLoopback } from '../kernel/route/set-loopback.ts';
 import { type Family, IpAddress } from '../net/address.ts';
 import { Prefix } from '../net/prefix.ts';
 import { createModeOpener } from '../proxy/open-mode.ts';
@@ -12,7 +11,7 @@ import type { ProxyOptions } from '../proxy/proxy-options.ts';
 import type { RuleContext } from '../proxy/rule-context.ts';
 import type { Endpoint, ServicePort } from '../proxy/service-port.ts';
 
-const groups: Readonly<Record<ProxyModeName | 'ipvs', FeatureGroup>> = {
+const groups: Readonly<Record<ProxyModeName, FeatureGroup>> = {
   nftables: 'nftables',
   iptables: 'iptables',
   ipvs: 'IPVS',
@@ -39,7 +38,8 @@ async function programServices(
   options: ProxyOptions,
   { netns, signal, family }: ProbeRoom & { readonly family: Family },
 ): Promise<void> {
-  loopbackUp(netns);
+  // As on every node: in a namespace without any IPv4 address, IPVS takes no real server (inet_addr_type).
+  setLoopback(netns, true);
   const poller = new Poller();
   const opener = createModeOpener({ options, netns, poller });
   try {
@@ -55,19 +55,6 @@ async function programServices(
   } finally {
     opener.close();
     await poller.close();
-  }
-}
-
-/** As on every node: in a namespace without any IPv4 address, IPVS takes no real server (inet_addr_type). */
-function loopbackUp(netns: Netns): void {
-  const route = openRouteDriver({ netns });
-  try {
-    const was = route.read().links.get('lo');
-    if (was === undefined) throw new Error(`There is no loopback in "${netns.path}"`);
-    const [result] = route.apply([{ kind: 'link-set', link: { ...was, up: true }, was }]);
-    if (result?.error !== undefined) throw result.error;
-  } finally {
-    route.close();
   }
 }
 

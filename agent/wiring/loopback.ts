@@ -1,8 +1,8 @@
 // The loopback interface of a pod, for runtimes that have a plugin set it up. Nothing is recorded of it: it ends with its
 // namespace.
 import type { Netns } from '../../kernel/netns.ts';
-import { applyAll } from '../../kernel/route/apply-all.ts';
 import { openRouteDriver } from '../../kernel/route/driver.ts';
+import { setLoopback } from '../../kernel/route/set-loopback.ts';
 import { CniError, cniCodes } from './cni-error.ts';
 import { findPodNetns, openPodNetns } from './pod-netns.ts';
 
@@ -25,17 +25,6 @@ export function checkLoopback(path: string, host: Netns): void {
   try {
     if (route.link('lo')?.up === true) return;
     throw new CniError(cniCodes.checkFailed, `The loopback interface in "${path}" is down`);
-  } finally {
-    route.close();
-  }
-}
-
-function setLoopback(pod: Netns, up: boolean): void {
-  const route = openRouteDriver({ netns: pod });
-  const detail = { kind: 'other', type: '' } as const;
-  try {
-    const link = { name: 'lo', detail, up };
-    applyAll(route, [{ kind: 'link-set', link, was: { ...link, up: !up } }]);
   } finally {
     route.close();
   }

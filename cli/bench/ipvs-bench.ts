@@ -1,15 +1,23 @@
 // `netloom bench ipvs`: what services cost in the proxy's IPVS mode, by number of services: to load, to change one endpoint, to come and go,
 // to start anew, and for the first packet. Beside ipvsadm, ip and ipset. Needs a kernel with IPVS, as one of scripts/vm.
 import { execute } from '../../kernel/exec.ts';
+import { setLoopback } from '../../kernel/route/set-loopback.ts';
 import type { Bench, BenchRow } from './bench.ts';
 import { type BenchNetns, openBenchNetns } from './bench-netns.ts';
-import { aloneRow, percentile99, rowsOf, sampleInTurn, timed, type Way } from './compare-in-turn.ts';
+import { rowsOf, sampleInTurn, timed, type Way } from './compare-in-turn.ts';
 import { type IpvsTexts, ipvsChange, ipvsTexts } from './ipvs-peers.ts';
 import { latencyCase } from './proxy-latency-case.ts';
 import type { ProxyMeasuring } from './proxy-measuring.ts';
 import { openRig, type Rig } from './proxy-rig.ts';
-import { casePrefix, changesInRound, restartCase, serviceCases, spreadOver } from './proxy-rig-cases.ts';
-import { type Amount, changeBatch, wholeBatch } from './proxy-services.ts';
+import {
+  casePrefix,
+  changeRows,
+  changing,
+  restartCase,
+  serviceCases,
+  spreadOver,
+} from './proxy-rig-cases.ts';
+import { type Amount, wholeBatch } from './proxy-services.ts';
 
 /** Cluster IPs are all in one set of ours, whose peer is made for so many. */
 const mostServices = 65_536;
@@ -33,7 +41,7 @@ export const ipvsBench: Bench = {
     for (const services of [...steps.filter((step) => step < size), size]) {
       const amount = { services, endpoints: 3 };
       await loadCase(measuring, { amount, tools });
-      await using home = await openIpvsNetns();
+      await using home = openIpvsNetns();
       await using rig = await openRig(home.netns, by);
       await rig.load(wholeBatch(amount));
       await changeCase(measuring, { amount, rig, tools });
@@ -75,7 +83,7 @@ async function loadCase(
   const texts = ipvsTexts(amount);
   const ours: Way = {
     async sample() {
-      await using home = await openIpvsNetns();
+      await using home = openIpvsNetns();
       await using rig = await openRig(home.netns, by);
       const batch = wholeBatch(amount);
       return await timed(() => rig.load(batch));
@@ -84,7 +92,7 @@ async function loadCase(
   const theirs = (peer: string, work: (home: BenchNetns, texts: IpvsTexts) => Promise<void>): Way => ({
     peer,
     async sample() {
-      await using home = await openIpvsNetns();
+      await using home = openIpvsNetns();
       return await timed(() => work(home, texts));
     },
   });
@@ -105,9 +113,9 @@ async function loadCase(
 }
 
 /** In a namespace without any address the kernel takes no real server. */
-async function openIpvsNetns(): Promise<BenchNetns> {
+function openIpvsNetns(): BenchNetns {
   const home = openBenchNetns();
-  await execute(['ip', 'link', 'set', 'lo', 'up'], { netns: home.netns });
+  setLoopback(home.netns, true);
   return home;
 }
 
@@ -129,20 +137,12 @@ async function changeCase(
 ): Promise<void> {
   const name = `${casePrefix(amount, by)}one endpoint changed, tracker to kernel`;
   progress(name);
-  await using theirs = await openIpvsNetns();
+  await using theirs = openIpvsNetns();
   if (tools.ipvsadm) await restoreServers(theirs, ipvsTexts(amount));
-  const ours = spreadOver(amount);
   const peer = spreadOver(amount);
   const samples = await sampleInTurn(
     [
-      {
-        times: changesInRound,
-        async sample() {
-          const { number, turn } = ours();
-          const batch = changeBatch(number, { amount, moved: turn });
-          return await timed(() => rig.take(batch));
-        },
-      },
+      changing(rig, amount),
       ...(tools.ipvsadm
         ? [
             {
@@ -158,6 +158,5 @@ async function changeCase(
     ],
     { runs, signal },
   );
-  rows.push(...rowsOf(`${name}, p50`, samples));
-  rows.push(aloneRow(`${name}, p99`, percentile99(samples[0]?.values ?? [])));
+  rows.push(...changeRows(name, samples));
 }

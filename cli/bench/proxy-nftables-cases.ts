@@ -5,13 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execute } from '../../kernel/exec.ts';
 import { openNftDriver } from '../../kernel/nft/driver.ts';
 import { type BenchNetns, isInstalled, openBenchNetns } from './bench-netns.ts';
-import { aloneRow, percentile99, rowsOf, sampleInTurn, timed, type Way } from './compare-in-turn.ts';
+import { aloneRow, rowsOf, sampleInTurn, timed, type Way } from './compare-in-turn.ts';
 import { kubeProxyLayout, type NftText, ownLayout } from './nft-peers.ts';
 import { median } from './paired.ts';
 import type { ProxyMeasuring } from './proxy-measuring.ts';
 import { openRig, type Rig } from './proxy-rig.ts';
-import { changesInRound, restartCase, serviceCases, spreadOver } from './proxy-rig-cases.ts';
-import { type Amount, amountText, changeBatch, wholeBatch } from './proxy-services.ts';
+import { changeRows, changing, restartCase, serviceCases } from './proxy-rig-cases.ts';
+import { type Amount, amountText, wholeBatch } from './proxy-services.ts';
 
 /** Above so many services kube-proxy's layout takes minutes. */
 export const mostForKubeProxy = 10_000;
@@ -143,23 +143,11 @@ async function changeCases(
   const prefix = amountText(amount);
   const name = `${prefix}: one endpoint changed, tracker to kernel`;
   progress(name);
-  const spread = spreadOver(amount);
-  const samples = await sampleInTurn(
-    [
-      {
-        times: changesInRound,
-        async sample() {
-          const { number, turn } = spread();
-          const batch = changeBatch(number, { amount, moved: turn });
-          return await timed(() => rig.take(batch));
-        },
-      },
-      ...(await changingPeers(peers)),
-    ],
-    { runs, signal },
-  );
-  rows.push(...rowsOf(`${name}, p50`, samples));
-  rows.push(aloneRow(`${name}, p99`, percentile99(samples[0]?.values ?? [])));
+  const samples = await sampleInTurn([changing(rig, amount), ...(await changingPeers(peers))], {
+    runs,
+    signal,
+  });
+  rows.push(...changeRows(name, samples));
   markAll(mark, { what: 'change', amount, samples, peers });
 }
 

@@ -1,6 +1,15 @@
 // The cases of the proxy's benchmark that every mode has in the same way, and nobody beside it: services that come and go, and a restart.
+import type { BenchRow } from './bench.ts';
 import type { BenchNetns } from './bench-netns.ts';
-import { aloneRow, rowsOf, sampleInTurn, timed } from './compare-in-turn.ts';
+import {
+  aloneRow,
+  percentile99,
+  rowsOf,
+  type Samples,
+  sampleInTurn,
+  timed,
+  type Way,
+} from './compare-in-turn.ts';
 import { median } from './paired.ts';
 import type { ProxyMeasuring } from './proxy-measuring.ts';
 import { modeText, openRig, type Rig, type RigMode } from './proxy-rig.ts';
@@ -14,11 +23,32 @@ import {
 } from './proxy-services.ts';
 
 /** Samples of a change in each round: they take less than a millisecond. */
-export const changesInRound = 100;
+const changesInRound = 100;
 
 /** "10,000 x 3: ipvs, ": how rows begin. nftables is not named. */
 export function casePrefix(amount: Amount, by: RigMode): string {
   return `${amountText(amount)}: ${modeText(by)}`;
+}
+
+/** One endpoint moves, of another service each time: from the tracker to the kernel. */
+export function changing(rig: Rig, amount: Amount): Way {
+  const spread = spreadOver(amount);
+  return {
+    times: changesInRound,
+    async sample() {
+      const { number, turn } = spread();
+      const batch = changeBatch(number, { amount, moved: turn });
+      return await timed(() => rig.take(batch));
+    },
+  };
+}
+
+/** `samples`: those of `changing`, then its peers'. */
+export function changeRows(name: string, samples: readonly Samples[]): readonly BenchRow[] {
+  return [
+    ...rowsOf(`${name}, p50`, samples),
+    aloneRow(`${name}, p99`, percentile99(samples[0]?.values ?? [])),
+  ];
 }
 
 /** A service comes, grows by an endpoint and goes. */

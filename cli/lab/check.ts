@@ -2,12 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { Netns } from '../../kernel/netns.ts';
 import { Poller } from '../../kernel/poller.ts';
-import { openRouteDriver } from '../../kernel/route/driver.ts';
 import { type PlannedCheck, planChecks } from './check-plan.ts';
 import type { CheckReport, CheckResult } from './check-result.ts';
 import { netnsPath } from './lab-plan.ts';
 import { withLabLock } from './lab-record.ts';
 import { type LabState, requireLab } from './lab-state.ts';
+import { readMtu } from './read-mtu.ts';
 import { limited, runCheck } from './run-check.ts';
 import { type ProbeSurroundings, runProbe } from './run-probe.ts';
 import { proveServices } from './services/prove-services.ts';
@@ -101,15 +101,4 @@ function mtuReader(netnsOf: (name: string) => Netns): (name: string) => number {
     known.set(name, mtu);
     return mtu;
   };
-}
-
-function readMtu(netns: Netns): number {
-  const driver = openRouteDriver({ netns });
-  try {
-    const mtu = driver.read().links.get('eth0')?.mtu;
-    if (mtu === undefined) throw new Error(`There is no eth0 in "${netns.path}"`);
-    return mtu;
-  } finally {
-    driver.close();
-  }
 }

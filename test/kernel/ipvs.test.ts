@@ -21,7 +21,7 @@ import { ipvsMap, planIpvs } from '../../kernel/ipvs/plan.ts';
 import { hasScheduler, schedulerChoices } from '../../kernel/ipvs/schedulers.ts';
 import { ipvsStepText, serverLines } from '../../kernel/ipvs/text.ts';
 import { isNotSupported } from '../../kernel/kernel-error.ts';
-import { openRouteDriver } from '../../kernel/route/driver.ts';
+import { setLoopback } from '../../kernel/route/set-loopback.ts';
 import { IpAddress } from '../../net/address.ts';
 import { refuseRoot, type TestNetns, testNetns } from '../sandbox.ts';
 
@@ -67,10 +67,7 @@ describeIpvs(title, () => {
   beforeEach(() => {
     place = testNetns();
     // A namespace that never had an address of its own takes every address for a broadcast, and refuses them as real servers.
-    const route = openRouteDriver({ netns: place.netns });
-    const lo = { name: 'lo', detail: { kind: 'other', type: '' } } as const;
-    route.apply([{ kind: 'link-set', link: { ...lo, up: true }, was: lo }]);
-    route.close();
+    setLoopback(place.netns, true);
     access = openIpvs({ netns: place.netns });
   });
 

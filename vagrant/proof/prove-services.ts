@@ -5,7 +5,7 @@ import type { Endpoint } from '../../cli/lab/check-plan.ts';
 import type { CheckResult } from '../../cli/lab/check-result.ts';
 import type { LabPod } from '../../cli/lab/lab-state.ts';
 import { checkServices } from '../../cli/lab/services/check-services.ts';
-import { serviceChecks } from '../../cli/lab/services/service-checks.ts';
+import { runServiceChecks } from '../../cli/lab/services/run-service-checks.ts';
 import { sliceOfService } from '../../cli/lab/services/slices-of-service.ts';
 import { errorMessage } from '../../runtime/error-text.ts';
 import { type Cluster, podRecord } from './cluster.ts';
@@ -128,15 +128,7 @@ export async function proveServices(
         return next.name;
       },
     };
-    for (const check of serviceChecks) {
-      const started = performance.now();
-      const outcome = await check.run(around).then(
-        (detail) => ({ ok: true, detail }),
-        (error: unknown) => ({ ok: false, detail: errorMessage(error) }),
-      );
-      signal.throwIfAborted();
-      onResult({ name: check.name, ...outcome, ms: Math.round(performance.now() - started) });
-    }
+    await runServiceChecks(around, onResult);
   } finally {
     writeShared(serviceDirectory, []);
   }

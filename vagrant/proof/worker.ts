@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { endpointPort } from '../../cli/lab/endpoint-port.ts';
 import { type EndpointSockets, openEndpoint } from '../../cli/lab/endpoint-sockets.ts';
 import { probeTcp, probeUdp } from '../../cli/lab/probes.ts';
+import { readMtu } from '../../cli/lab/read-mtu.ts';
 import { runProbe } from '../../cli/lab/run-probe.ts';
 import { openUdpFlow, type UdpFlow } from '../../cli/lab/services/udp-flow.ts';
 import { nodeStatusShape } from '../../cli/node-status-text.ts';
@@ -11,7 +12,6 @@ import { proxyStatusShape } from '../../cli/proxy-status-text.ts';
 import { execute } from '../../kernel/exec.ts';
 import { Netns } from '../../kernel/netns.ts';
 import { Poller } from '../../kernel/poller.ts';
-import { openRouteDriver } from '../../kernel/route/driver.ts';
 import { errorMessage } from '../../runtime/error-text.ts';
 import { unixRequest } from '../../runtime/unix-request.ts';
 import type { Order } from './orders.ts';
@@ -157,15 +157,4 @@ async function statusOfNode() {
     agent: { ready, blockers, peers: peers.filter(({ programmed }) => programmed).length },
     proxy: { ready: services.ready, blockers: services.blockers },
   };
-}
-
-function readMtu(netns: Netns): number {
-  const driver = openRouteDriver({ netns });
-  try {
-    const mtu = driver.read().links.get('eth0')?.mtu;
-    if (mtu === undefined) throw new Error(`There is no eth0 in "${netns.path}"`);
-    return mtu;
-  } finally {
-    driver.close();
-  }
 }

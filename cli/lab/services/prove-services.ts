@@ -15,7 +15,8 @@ import { addPod, removePod } from '../pods.ts';
 import { probeTcp, probeUdp } from '../probes.ts';
 import { syncEndpoints } from '../responder-client.ts';
 import { checkNamespace, checkPodPrefix, checkServices } from './check-services.ts';
-import { type CheckSurroundings, serviceChecks } from './service-checks.ts';
+import { runServiceChecks } from './run-service-checks.ts';
+import type { CheckSurroundings } from './service-checks.ts';
 import { readServices, removeManifest, slicesFile, writeManifest } from './service-files.ts';
 import { manifestKey } from './service-manifest.ts';
 import { openUdpFlow } from './udp-flow.ts';
@@ -78,17 +79,10 @@ export async function proveServices(
     };
     await awaitRules(around);
     const results: CheckResult[] = [ready];
-    for (const check of serviceChecks) {
-      const started = performance.now();
-      const outcome = await check.run(around).then(
-        (detail) => ({ ok: true, detail }),
-        (error: unknown) => ({ ok: false, detail: errorMessage(error) }),
-      );
-      signal.throwIfAborted();
-      const result = { name: check.name, ...outcome, ms: Math.round(performance.now() - started) };
+    await runServiceChecks(around, (result) => {
       results.push(result);
       onResult(result);
-    }
+    });
     return results;
   } finally {
     await takeAway(lab);
