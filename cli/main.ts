@@ -32,13 +32,15 @@ const context: CommandContext = {
   },
 };
 
-try {
-  const called = argv.find((argument) => commandNames.includes(argument));
-  const program = await buildProgram(context, called === undefined ? '' : called);
-  if (argv.length === 0) program.outputHelp();
-  else await program.parseAsync(argv, { from: 'user' });
-} catch (error) {
-  process.exitCode = exitCodeOf(error);
+async function main(): Promise<void> {
+  try {
+    const called = argv.find((argument) => commandNames.includes(argument));
+    const program = await buildProgram(context, called === undefined ? '' : called);
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    process.exitCode = exitCodeOf(error);
+  }
 }
 
 /** Says what went wrong, in one line. */
@@ -52,3 +54,5 @@ function exitCodeOf(error: unknown): number {
   }
   return error instanceof UsageError ? 2 : 1;
 }
+
+void main();

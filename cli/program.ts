@@ -2,6 +2,7 @@
 // must not pay for what the lab or an agent needs.
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { packageRoot } from '../runtime/package-files.ts';
 import type { CommandContext } from './context.ts';
 
 /** `wholeProgram` gives the tree with every command loaded. */
@@ -55,7 +56,7 @@ const commands: Readonly<Record<string, CommandEntry>> = {
 export const commandNames: readonly string[] = Object.keys(commands);
 
 function packageVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(`${packageRoot}/package.json`, 'utf8');
   return /"version": "([^"]+)"/.exec(text)?.[1] ?? 'unknown';
 }
 

@@ -61,13 +61,17 @@ async function answer(): Promise<PluginOutput> {
     : await runInProcess({ env, stdin: stdin.toString('utf8') });
 }
 
-try {
-  const { exitCode, stdout, stderr = '' } = await answer();
-  write(2, stderr);
-  write(1, stdout);
-  process.exitCode = exitCode;
-} catch (error) {
-  // A fault of ours, or a closed pipe: the runtime shows what it can get.
-  process.exitCode = 1;
-  write(1, JSON.stringify({ code: 999, msg: `netloom-cni failed: ${String(error)}` }));
+async function main(): Promise<void> {
+  try {
+    const { exitCode, stdout, stderr = '' } = await answer();
+    write(2, stderr);
+    write(1, stdout);
+    process.exitCode = exitCode;
+  } catch (error) {
+    // A fault of ours, or a closed pipe: the runtime shows what it can get.
+    process.exitCode = 1;
+    write(1, JSON.stringify({ code: 999, msg: `netloom-cni failed: ${String(error)}` }));
+  }
 }
+
+void main();

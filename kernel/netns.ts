@@ -1,13 +1,13 @@
 // Network namespaces: hold one open, run synchronous code inside it, make and remove named ones. Not who uses them for what.
-import { closeSync, fstatSync, mkdirSync, openSync, rmSync, statfsSync, statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { closeSync, fstatSync, mkdirSync, openSync, rmSync, stat, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isNotFound, KernelError } from './kernel-error.ts';
 import * as libc from './libc.ts';
 
 // The threads of libuv's pool start with its first task and keep the namespace of that moment for good. They must all be
-// started before the main thread enters another namespace for the first time.
-await stat('/');
+// started before the main thread enters another namespace for the first time: libuv starts all of them, and waits for it, before
+// this call returns.
+stat('/', () => {});
 
 const nsfsMagic = 0x6e736673;
 const EINVAL = 22;

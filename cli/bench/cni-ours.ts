@@ -1,12 +1,13 @@
 // Our side of `netloom bench cni`: an agent's process in the node's namespace, and the plugin as a runtime starts it, by the
 // configuration that the agent has installed.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isRunning, startDaemon, stopProcesses } from '../../kernel/process.ts';
 import { openRouteDriver } from '../../kernel/route/driver.ts';
 import { Prefix } from '../../net/prefix.ts';
+import { programFile } from '../../runtime/package-files.ts';
 import { awaitAgent } from '../lab/agent-status.ts';
+import { pluginDirectory } from '../lab/plugin-directory.ts';
 import { readConfigList } from '../libcni/config-list.ts';
 import { LibCni } from '../libcni/libcni.ts';
 import { openAgentDirectory } from './bench-agent.ts';
@@ -22,16 +23,8 @@ import {
 } from './cni-side.ts';
 import { makeUnderlay, underlay } from './vxlan-peers.ts';
 
-const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
-
 /** How many ADDs make a crowd at once. */
 const crowdAtOnce = 4;
-
-/** The launcher where it is built, else the script. */
-function pluginDirectory(): string {
-  const build = join(packageRoot, 'build');
-  return existsSync(join(build, 'netloom-cni')) ? build : join(packageRoot, 'scripts');
-}
 
 export async function openOurSide(options: {
   readonly pods: number;
@@ -111,7 +104,7 @@ async function startNode(
   const identity = await startDaemon(
     [
       process.execPath,
-      `${packageRoot}cli/main.ts`,
+      programFile('cli/main'),
       'agent',
       `--iface=${underlay}`,
       ...Object.entries(flags).map(([flag, name]) =>

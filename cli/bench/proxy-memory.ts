@@ -1,14 +1,12 @@
 // What a process of `netloom proxy` weighs: the program as it is installed, in a namespace, after it has programmed everything.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { Netns } from '../../kernel/netns.ts';
 import { isRunning, residentMemory, startDaemon, stopProcesses } from '../../kernel/process.ts';
 import { proxySocketPath } from '../../proxy/proxy-servers.ts';
+import { programFile } from '../../runtime/package-files.ts';
 import { unixRequest } from '../../runtime/unix-request.ts';
 import type { ProxyDirectory } from './proxy-directory.ts';
 import { podNetwork } from './proxy-services.ts';
-
-const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Milliseconds until it must be ready. */
 const patience = 120_000;
@@ -27,7 +25,7 @@ export async function proxyMemory({ netns, directory, idle, signal }: ProxyMemor
     process.execPath,
     // As scripts/netloom starts it.
     '--max-semi-space-size=1',
-    `${packageRoot}cli/main.ts`,
+    programFile('cli/main'),
     'proxy',
     `--service-directory=${directory.services}`,
     `--run-directory=${directory.run}`,

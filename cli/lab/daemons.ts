@@ -1,13 +1,11 @@
 // Starts a lab's long-running processes, in its namespaces: the nodes' agents and the responder. Waiting until they are of
 // use is agent-status.ts's and responder-client.ts's.
 import { mkdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Netns } from '../../kernel/netns.ts';
 import { type ProcessIdentity, startDaemon } from '../../kernel/process.ts';
+import { packageRoot, programFile } from '../../runtime/package-files.ts';
 import { labDirectory, netnsPath, serviceDirectory } from './lab-plan.ts';
 import type { LabNode, LabState } from './lab-state.ts';
-
-const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
  * What daemons find in their environment: nothing of the caller's, so that a NETLOOM_… variable of somebody's shell does
@@ -15,7 +13,7 @@ const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
  */
 const environment: Readonly<Record<string, string>> = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-  NODE_COMPILE_CACHE: `${packageRoot}node_modules/.cache/netloom`,
+  NODE_COMPILE_CACHE: `${packageRoot}/node_modules/.cache/netloom`,
 };
 
 /** A smaller young generation: 13 MB less for each of the lab's processes, which have little to collect. */
@@ -94,7 +92,7 @@ export async function startAgent(state: LabState, node: LabNode): Promise<Proces
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   }
   using netns = Netns.open(netnsPath(node.netns));
-  return await startDaemon([...smallNode, `${packageRoot}cli/main.ts`, 'node', ...agentFlags(state, node)], {
+  return await startDaemon([...smallNode, programFile('cli/main'), 'node', ...agentFlags(state, node)], {
     logFile: paths.log,
     netns,
   });
@@ -112,7 +110,7 @@ export function responderLog(lab: string): string {
 export async function startResponderProcess(state: LabState): Promise<ProcessIdentity> {
   using netns = Netns.open(netnsPath(state.fabric.netns));
   return await startDaemon(
-    [...smallNode, `${packageRoot}cli/lab/main.ts`, responderSocket(state.name), state.name],
+    [...smallNode, programFile('cli/lab/main'), responderSocket(state.name), state.name],
     {
       logFile: responderLog(state.name),
       netns,

@@ -5,10 +5,11 @@ import { startResponder } from './responder.ts';
 const [socket, lab] = process.argv.slice(2);
 if (socket === undefined || lab === undefined)
   throw new SyntaxError('Cannot start the responder without the path of its socket and the name of its lab');
-const responder = await startResponder(socket, lab);
-keepCompiled();
-const stop = (): void => {
-  void responder.close().then(() => process.exit(0));
-};
-process.once('SIGTERM', stop);
-process.once('SIGINT', stop);
+void startResponder(socket, lab).then((responder) => {
+  keepCompiled();
+  const stop = (): void => {
+    void responder.close().then(() => process.exit(0));
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+});

@@ -19,7 +19,7 @@ import type { AgentStatus } from '../../agent/status.ts';
 import { unixRequest } from '../../runtime/unix-request.ts';
 import { type TestNetns, testNetns } from '../sandbox.ts';
 
-const netloomMain = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+const netloom = fileURLToPath(new URL('../../scripts/netloom', import.meta.url));
 
 /** Runs a program with words, or with `ip`'s own words; returns what it prints. */
 export function run(command: string, options: { readonly quiet?: boolean } = {}): string {
@@ -110,14 +110,7 @@ export class TestCluster {
   /** `more` are further flags, `wrapper` is a command that the agent is run by. */
   start(node: TestNode, more: readonly string[] = [], wrapper: readonly string[] = []): void {
     const log = openSync(logPath(node), 'a');
-    const program = [
-      'nsenter',
-      `--net=/run/netns/${node.place.name}`,
-      ...wrapper,
-      process.execPath,
-      netloomMain,
-      'agent',
-    ];
+    const program = ['nsenter', `--net=/run/netns/${node.place.name}`, ...wrapper, netloom, 'agent'];
     const [command = '', ...args] = [...program, ...node.flags, ...more];
     node.agent = spawn(command, args, { stdio: ['ignore', log, log] });
     closeSync(log);

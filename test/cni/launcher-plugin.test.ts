@@ -1,6 +1,16 @@
 // The launcher without an agent: the plugin that it runs as a child, in all the ways in which that can go wrong.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -135,7 +145,7 @@ describeLauncher('the launcher runs the plugin', () => {
     expect(existsSync(join(state, 'del-queue'))).toBe(false);
   });
 
-  test('no plugin, and a plugin without Node', async () => {
+  test('no plugin, a plugin without its checkout, a checkout without Node', async () => {
     rmSync(plugin, { force: true });
     expect(JSON.parse((await call('ADD')).stdout)).toMatchObject({
       code: 11,
@@ -144,9 +154,20 @@ describeLauncher('the launcher runs the plugin', () => {
     writeFileSync(plugin, readFileSync(join(scripts, 'netloom-cni')), { mode: 0o755 });
     const { code, details } = JSON.parse((await call('ADD')).stdout);
     expect(code).toBe(11);
-    expect(details).toContain('not found');
+    expect(details).toContain(`${plugin} is in no checkout of Netloom`);
     expect(await call('DEL')).toMatchObject({ exitCode: 0, stdout: '' });
     expect(queued()).toHaveLength(1);
+
+    mkdirSync(join(root, 'scripts'));
+    for (const script of ['netloom-cni', 'program-paths', 'node-path'])
+      copyFileSync(join(scripts, script), join(root, 'scripts', script));
+    rmSync(plugin);
+    symlinkSync(join(root, 'scripts', 'netloom-cni'), plugin);
+    expect(JSON.parse((await call('ADD')).stdout)).toMatchObject({
+      code: 11,
+      details: expect.stringMatching(/node is missing: run scripts\/setup/),
+    });
+    rmSync(plugin);
   });
 
   test('at the deadline it is killed, with what it started', async () => {

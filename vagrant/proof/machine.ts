@@ -22,7 +22,7 @@ export interface MachineOptions {
 
 export function openMachine({ name, sshConfig, checkout }: MachineOptions): Machine {
   const quoted = `'${checkout.replaceAll("'", "'\\''")}'`;
-  const command = `exec sudo env NODE_COMPILE_CACHE=${quoted}/node_modules/.cache/netloom ${quoted}/scripts/run node ${quoted}/vagrant/proof/worker-main.ts`;
+  const command = `exec sudo ${quoted}/vagrant/worker`;
   const child = spawn('ssh', ['-F', sshConfig, '-T', name, command], { stdio: ['pipe', 'pipe', 'pipe'] });
   const waiting = new Map<number, (answer: Answer) => void>();
   let last = 0;

@@ -1,0 +1,29 @@
+// What scripts/build-program builds: a program of one file and what it loads later in place of a thousand modules (docs/adr/0015).
+export default {
+  input: Object.fromEntries(
+    // As they are started: by scripts/netloom, scripts/netloom-cni, the lab, vagrant/check.
+    ['cli/main', 'cli/lab/main', 'cni/main', 'vagrant/proof/worker-main'].map((entry) => [
+      entry,
+      `${entry}.ts`,
+    ]),
+  ),
+  platform: 'node',
+  // A library in machine code; a formatter that only terminals need.
+  external: ['koffi', 'pino-pretty'],
+  plugins: [
+    {
+      name: 'required-later',
+      // What a source loads on demand, without waiting for it.
+      transform: {
+        filter: { code: 'createRequire(import.meta.url)(' },
+        handler: (code) => code.replaceAll('createRequire(import.meta.url)(', 'require('),
+      },
+    },
+  ],
+  output: {
+    // Not esm: an import of node:http there loads all of undici, for one property that nobody uses.
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    chunkFileNames: 'parts/[name]-[hash].cjs',
+  },
+};
