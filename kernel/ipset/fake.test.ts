@@ -1,62 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { IpAddress } from '../../net/address.ts';
 import { Prefix } from '../../net/prefix.ts';
+import { failures, ipsetDriverSuite, reconcile } from '../../test/ipset/driver-suite.ts';
 import { packet } from '../nft/packet.ts';
-import {
-  clusterIps,
-  disturbances,
-  isOurs,
-  nodePorts,
-  refusals,
-  show,
-  states,
-  withoutEffect,
-} from './driver-cases.ts';
+import { clusterIps, nodePorts, states } from './driver-cases.ts';
 import { FakeIpsetKernel } from './fake.ts';
-import { type Ipset, type IpsetAccess, type IpsetEntry, ipsetEntries } from './objects.ts';
-import { ipsetSteps, planIpsets } from './plan.ts';
-import { readIpsets } from './read-sets.ts';
-import { ipsetStepText } from './text.ts';
-
-function failures(results: ReturnType<IpsetAccess['apply']>): readonly string[] {
-  return results.flatMap(({ error }) => (error === undefined ? [] : [error.message]));
-}
-
-function reconcile(access: IpsetAccess, { wanted, shown }: (typeof states)[number]): void {
-  const plan = () => ipsetSteps(planIpsets(wanted, readIpsets(access, isOurs)));
-  expect(failures(access.apply(plan()))).toEqual([]);
-  expect(show(access)).toEqual(shown);
-  expect(plan().map(ipsetStepText)).toEqual([]);
-}
+import { type Ipset, type IpsetEntry, ipsetEntries } from './objects.ts';
 
 describe('the fake kernel', () => {
-  test.each(states.flatMap((from) => states.map((to) => [from.name, to.name, from, to] as const)))(
-    'from "%s" to "%s"',
-    (_, __, from, to) => {
-      const access = new FakeIpsetKernel().access();
-      reconcile(access, from);
-      reconcile(access, to);
-    },
-  );
-
-  test.each(disturbances)('heals: $name', ({ steps, lost, more }) => {
-    const access = new FakeIpsetKernel().access();
-    const [, , every] = states;
-    reconcile(access, every);
-    expect(failures(access.apply(steps))).toEqual([]);
-    expect(show(access)).toEqual([...every.shown.filter((line) => !lost.includes(line)), ...more].sort());
-    reconcile(access, every);
-  });
-
-  test.each(refusals)('refuses: $name', ({ steps, message }) => {
-    const access = new FakeIpsetKernel().access();
-    expect(failures(access.apply(steps.slice(0, -1)))).toEqual([]);
-    expect(failures(access.apply(steps.slice(-1)))).toEqual([expect.stringMatching(message)]);
-  });
-
-  test('takes away what is not there', () => {
-    expect(failures(new FakeIpsetKernel().access().apply(withoutEffect))).toEqual([]);
-  });
+  ipsetDriverSuite(() => ({ access: new FakeIpsetKernel().access(), close: () => undefined }));
 
   test('keeps a set that a rule asks', () => {
     const kernel = new FakeIpsetKernel({ references: (name) => (name === 'KUBE-CLUSTER-IP' ? 2 : 0) });

@@ -1,85 +1,19 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { IpAddress } from '../../net/address.ts';
+import { apply, failures, ipvsDriverSuite, reconcile } from '../../test/ipvs/driver-suite.ts';
 import { everyOutcome } from '../every-outcome.ts';
 import { type Packet, packet } from '../nft/packet.ts';
-import { answers, disturbances, readAll, realsOf, show, stateOf, states, stepsTo } from './driver-cases.ts';
+import { disturbances, readAll, realsOf, show, stateOf, states, stepsTo } from './driver-cases.ts';
 import { FakeIpvsKernel, type IpvsEvaluation, type IpvsSurroundings } from './fake.ts';
-import {
-  type IpvsAccess,
-  type IpvsStep,
-  type RealServer,
-  realServerText,
-  type VirtualServer,
-} from './objects.ts';
+import { type IpvsStep, type RealServer, realServerText, type VirtualServer } from './objects.ts';
 import { hasScheduler } from './schedulers.ts';
 import { ipvsStepText } from './text.ts';
 
 const ip = IpAddress.parse;
 
-function failures(access: IpvsAccess, steps: readonly IpvsStep[]): readonly (string | undefined)[] {
-  return access.apply(steps).map(({ error }) => error?.message);
-}
-
-function apply(access: IpvsAccess, steps: readonly IpvsStep[]): void {
-  expect(failures(access, steps).filter((error) => error !== undefined)).toEqual([]);
-}
-
-function reconcile(access: IpvsAccess, name: string): void {
-  const state = stateOf(name);
-  apply(access, stepsTo(state, access));
-  expect(show(access)).toEqual(state.shown);
-  expect(stepsTo(state, access)).toEqual([]);
-}
-
 describe('the fake kernel', () => {
-  test.each(states.flatMap((from) => states.map((to) => [from.name, to.name] as const)))(
-    'from "%s" to "%s"',
-    (from, to) => {
-      const access = new FakeIpvsKernel().access();
-      reconcile(access, from);
-      reconcile(access, to);
-    },
-  );
-
-  test.each(disturbances)('heals: $name', ({ to, steps }) => {
-    const access = new FakeIpvsKernel().access();
-    reconcile(access, to);
-    apply(access, steps);
-    expect(show(access)).not.toEqual(stateOf(to).shown);
-    reconcile(access, to);
-  });
-
-  test.each(answers)('$name', ({ steps, errors }) => {
-    expect(failures(new FakeIpvsKernel().access(), steps)).toEqual(errors);
-  });
-
-  test('reads one server, none, and slices', () => {
-    const access = new FakeIpvsKernel().access();
-    reconcile(access, 'every protocol, both families, weights');
-    const [server, ...others] = access.servers(4);
-    if (server === undefined) throw new TypeError('Cannot find a virtual server');
-    expect(others).toHaveLength(2);
-    expect(access.server(server)).toEqual(server);
-    expect(access.server({ ...server, port: 1 })).toBeUndefined();
-    expect(() => access.realServers({ ...server, port: 1 })).toThrow(
-      /Cannot list real servers "tcp 10.96.0.1:1": no such process \(ESRCH\): there is no such virtual server/,
-    );
-    expect([...access.serverSlices(6)].flat()).toEqual(access.servers(6));
-    expect([...access.serverSlices(6)].flat()).toHaveLength(3);
-  });
-
-  test('keeps timeouts that are not given', () => {
-    const access = new FakeIpvsKernel().access();
-    expect(access.timeouts()).toEqual({ tcp: 900, tcpFin: 120, udp: 300 });
-    access.setTimeouts({ tcp: 0, tcpFin: 30, udp: 0 });
-    expect(access.timeouts()).toEqual({ tcp: 900, tcpFin: 30, udp: 300 });
-    access.setTimeouts({ tcp: 1, tcpFin: 0, udp: 2 });
-    expect(access.timeouts()).toEqual({ tcp: 1, tcpFin: 30, udp: 2 });
-    expect(() => access.setTimeouts({ tcp: 4_000_000_000, tcpFin: 0, udp: 0 })).toThrow(
-      /^Cannot set timeouts "IPVS": invalid argument \(EINVAL\)/,
-    );
-  });
+  ipvsDriverSuite(() => ({ access: new FakeIpvsKernel().access(), close: () => undefined }));
 
   test('has the schedulers that it is said to have', () => {
     const access = new FakeIpvsKernel({ missingSchedulers: ['mh'] }).access();

@@ -3,27 +3,18 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { openIpset } from '../../kernel/ipset/driver.ts';
-import {
-  clusterIps,
-  disturbances,
-  isOurs,
-  nodePorts,
-  refusals,
-  show,
-  states,
-  withoutEffect,
-} from '../../kernel/ipset/driver-cases.ts';
+import { clusterIps, nodePorts, show, states } from '../../kernel/ipset/driver-cases.ts';
 import {
   type IpsetAccess,
   type IpsetEntry,
   type IpsetStep,
   ipsetEntries,
 } from '../../kernel/ipset/objects.ts';
-import { ipsetSteps, planIpsets, type WantedIpset } from '../../kernel/ipset/plan.ts';
-import { readIpsets } from '../../kernel/ipset/read-sets.ts';
+import type { WantedIpset } from '../../kernel/ipset/plan.ts';
 import { ipsetStepText } from '../../kernel/ipset/text.ts';
 import { openIptables } from '../../kernel/iptables/driver.ts';
 import { IpAddress } from '../../net/address.ts';
+import { failures, ipsetDriverSuite, planned, reconcile } from '../ipset/driver-suite.ts';
 import { refuseRoot, type TestNetns, testNetns } from '../sandbox.ts';
 
 let place: TestNetns;
@@ -31,29 +22,18 @@ let access: IpsetAccess;
 
 beforeAll(refuseRoot);
 
-beforeEach(() => {
+function open() {
   place = testNetns();
   access = openIpset({ netns: place.netns });
-});
+  return { access, close };
+}
 
-afterEach(() => {
+function close(): void {
   access.close();
   place[Symbol.dispose]();
-});
-
-function failures(results: ReturnType<IpsetAccess['apply']>): readonly string[] {
-  return results.flatMap(({ error }) => (error === undefined ? [] : [error.message]));
 }
 
-function planned(wanted: readonly WantedIpset[]): readonly IpsetStep[] {
-  return ipsetSteps(planIpsets(wanted, readIpsets(access, isOurs)));
-}
-
-function reconcile({ wanted, shown }: (typeof states)[number]): void {
-  expect(failures(access.apply(planned(wanted)))).toEqual([]);
-  expect(show(access)).toEqual(shown);
-  expect(planned(wanted).map(ipsetStepText)).toEqual([]);
-}
+describe('the kernel, as every driver', () => ipsetDriverSuite(open));
 
 function tinyAddresses(count: number, third = 0): readonly IpsetEntry[] {
   return Array.from({ length: count }, (_, i) => ({
@@ -64,34 +44,11 @@ function tinyAddresses(count: number, third = 0): readonly IpsetEntry[] {
 }
 
 describe('the kernel', () => {
-  test.each(states.map((from) => [from.name, from] as const))('from "%s" to every other', (_, from) => {
-    for (const to of states) {
-      reconcile(from);
-      reconcile(to);
-    }
-  });
-
-  test.each(disturbances)('heals: $name', ({ steps, lost, more }) => {
-    const [, , every] = states;
-    reconcile(every);
-    expect(failures(access.apply(steps))).toEqual([]);
-    expect(show(access)).toEqual([...every.shown.filter((line) => !lost.includes(line)), ...more].sort());
-    reconcile(every);
-  });
-
-  test.each(refusals)('refuses: $name', ({ steps, message }) => {
-    expect(failures(access.apply(steps.slice(0, -1)))).toEqual([]);
-    expect(failures(access.apply(steps.slice(-1)))).toEqual([expect.stringMatching(message)]);
-  });
-
-  test('takes away what is not there', () => {
-    expect(failures(access.apply(withoutEffect))).toEqual([]);
-    expect(access.entries('KUBE-NONE')).toBeUndefined();
-    expect([...access.entrySlices('KUBE-NONE')]).toEqual([]);
-  });
+  beforeEach(() => void open());
+  afterEach(close);
 
   test('sees only the sets of its own namespace', () => {
-    reconcile(states[2]);
+    reconcile(access, states[2]);
     using other = testNetns();
     const there = openIpset({ netns: other.netns });
     expect(there.headers()).toEqual([]);
@@ -139,18 +96,18 @@ describe('the kernel', () => {
     const wanted = (count: number): readonly WantedIpset[] => [
       { set: { ...clusterIps, maxElements: 4 }, entries: ipsetEntries(tinyAddresses(count)) },
     ];
-    expect(failures(access.apply(planned(wanted(2))))).toEqual([]);
+    expect(failures(access.apply(planned(access, wanted(2))))).toEqual([]);
     const iptables = openIptables({ family: 4, netns: place.netns });
     await iptables.restore('*filter\n-A INPUT -m set --match-set KUBE-CLUSTER-IP dst,dst -j DROP\nCOMMIT\n');
     expect(access.headers()).toMatchObject([{ maxElements: 4, references: 1 }]);
-    expect(failures(access.apply(planned(wanted(100))))).toEqual([]);
+    expect(failures(access.apply(planned(access, wanted(100))))).toEqual([]);
     expect(access.headers()).toMatchObject([{ name: clusterIps.name, maxElements: 128, references: 1 }]);
-    expect(planned(wanted(100))).toEqual([]);
-    expect(failures(access.apply(planned([])))).toEqual([
+    expect(planned(access, wanted(100))).toEqual([]);
+    expect(failures(access.apply(planned(access, [])))).toEqual([
       'Cannot destroy set "KUBE-CLUSTER-IP": it is in use by a rule or by another set (IPSET_ERR_BUSY)',
     ]);
     await iptables.restore('*filter\n-F INPUT\nCOMMIT\n');
-    expect(failures(access.apply(planned([])))).toEqual([]);
+    expect(failures(access.apply(planned(access, [])))).toEqual([]);
     expect(access.headers()).toEqual([]);
   });
 });
@@ -168,6 +125,9 @@ const name = 'beside the program ipset';
 (program === undefined ? describe.skip : describe)(
   program === undefined ? `${name}: it is missing` : name,
   () => {
+    beforeEach(() => void open());
+    afterEach(close);
+
     function ipset(...words: readonly string[]): string {
       return execFileSync('ip', ['netns', 'exec', place.name, program ?? 'ipset', ...words], {
         encoding: 'utf8',
@@ -177,7 +137,7 @@ const name = 'beside the program ipset';
     test.each(states.map((state) => [state.name, state] as const))(
       'it prints what we wrote: %s',
       (_, state) => {
-        reconcile(state);
+        reconcile(access, state);
         const saved = ipset('save')
           .split('\n')
           .filter((line) => line !== '')
@@ -189,9 +149,9 @@ const name = 'beside the program ipset';
     test.each(states.map((state) => [state.name, state] as const))(
       'we read what it wrote: %s',
       (_, state) => {
-        for (const step of planned(state.wanted)) ipset(...ipsetStepText(step).split(' ').slice(1));
+        for (const step of planned(access, state.wanted)) ipset(...ipsetStepText(step).split(' ').slice(1));
         expect(show(access)).toEqual(state.shown);
-        expect(planned(state.wanted)).toEqual([]);
+        expect(planned(access, state.wanted)).toEqual([]);
       },
     );
 
@@ -209,7 +169,7 @@ const name = 'beside the program ipset';
         ]),
       );
       expect(() => access.entries('STRANGER')).toThrow(/its type is "hash:net,iface"/);
-      reconcile(states[4]);
+      reconcile(access, states[4]);
       expect(ipset('list', '-n').split('\n')).toContain('STRANGER');
     });
   },

@@ -6,23 +6,15 @@ import { connect, createServer } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { openIpvs } from '../../kernel/ipvs/driver.ts';
-import {
-  answers,
-  disturbances,
-  manyServers,
-  readAll,
-  show,
-  stateOf,
-  states,
-  stepsTo,
-} from '../../kernel/ipvs/driver-cases.ts';
-import type { IpvsAccess, IpvsStep, VirtualServer } from '../../kernel/ipvs/objects.ts';
+import { manyServers, readAll, show, states } from '../../kernel/ipvs/driver-cases.ts';
+import type { IpvsAccess, VirtualServer } from '../../kernel/ipvs/objects.ts';
 import { ipvsMap, planIpvs } from '../../kernel/ipvs/plan.ts';
 import { hasScheduler, schedulerChoices } from '../../kernel/ipvs/schedulers.ts';
 import { ipvsStepText, serverLines } from '../../kernel/ipvs/text.ts';
 import { isNotSupported } from '../../kernel/kernel-error.ts';
 import { setLoopback } from '../../kernel/route/set-loopback.ts';
 import { IpAddress } from '../../net/address.ts';
+import { apply, failures, ipvsDriverSuite, reconcile } from '../ipvs/driver-suite.ts';
 import { refuseRoot, type TestNetns, testNetns } from '../sandbox.ts';
 
 const ip = IpAddress.parse;
@@ -52,148 +44,41 @@ const hasIpvsadm = why === undefined && spawnSync('ipvsadm', ['-Sn']).status ===
   );
 });
 
-function failures(access: IpvsAccess, steps: readonly IpvsStep[]): readonly (string | undefined)[] {
-  return access.apply(steps).map(({ error }) => error?.message);
-}
-
-function apply(access: IpvsAccess, steps: readonly IpvsStep[]): void {
-  expect(failures(access, steps).filter((error) => error !== undefined)).toEqual([]);
-}
-
 describeIpvs(title, () => {
   let place: TestNetns;
   let access: IpvsAccess;
 
-  beforeEach(() => {
+  function open() {
     place = testNetns();
     // A namespace that never had an address of its own takes every address for a broadcast, and refuses them as real servers.
     setLoopback(place.netns, true);
     access = openIpvs({ netns: place.netns });
-  });
+    return { access, close };
+  }
 
-  afterEach(() => {
+  function close(): void {
     access.close();
     place[Symbol.dispose]();
-  });
-
-  function reconcile(name: string): void {
-    const state = stateOf(name);
-    apply(access, stepsTo(state, access));
-    expect(show(access)).toEqual(state.shown);
-    expect(stepsTo(state, access)).toEqual([]);
   }
+
+  describe('as every driver', () => ipvsDriverSuite(open));
 
   function ipvsadm(...words: readonly string[]): string {
     return execFileSync('ip', ['netns', 'exec', place.name, 'ipvsadm', ...words], { encoding: 'utf8' });
   }
 
-  test.each(states.flatMap((from) => states.map((to) => [from.name, to.name] as const)))(
-    'from "%s" to "%s"',
-    (from, to) => {
-      reconcile(from);
-      reconcile(to);
-    },
-  );
+  describe('as the kernel alone can be tested', () => {
+    beforeEach(() => void open());
+    afterEach(close);
 
-  test.each(disturbances)('heals: $name', ({ to, steps }) => {
-    reconcile(to);
-    apply(access, steps);
-    expect(show(access)).not.toEqual(stateOf(to).shown);
-    reconcile(to);
-  });
-
-  test.each(answers)('$name', ({ steps, errors }) => {
-    expect(failures(access, steps)).toEqual(errors);
-  });
-
-  test('reads one server, none, and slices', () => {
-    reconcile('every protocol, both families, weights');
-    // In which order they come is chance.
-    const servers = access.servers(4);
-    expect(servers).toHaveLength(3);
-    const server = servers.find(({ protocol }) => protocol === 'tcp');
-    if (server === undefined) throw new TypeError('Cannot find a virtual server');
-    expect(access.server(server)).toEqual(server);
-    expect(access.server({ ...server, port: 1 })).toBeUndefined();
-    expect(() => access.realServers({ ...server, port: 1 })).toThrow(
-      /Cannot list real servers "tcp 10.96.0.1:1": no such process \(ESRCH\): there is no such virtual server/,
-    );
-    expect([...access.serverSlices(6)].flat()).toEqual(access.servers(6));
-    expect([...access.serverSlices(6)].flat()).toHaveLength(3);
-  });
-
-  test('keeps timeouts that are not given', () => {
-    expect(access.timeouts()).toEqual({ tcp: 900, tcpFin: 120, udp: 300 });
-    access.setTimeouts({ tcp: 0, tcpFin: 30, udp: 0 });
-    expect(access.timeouts()).toEqual({ tcp: 900, tcpFin: 30, udp: 300 });
-    expect(() => access.setTimeouts({ tcp: 4_000_000_000, tcpFin: 0, udp: 0 })).toThrow(
-      /^Cannot set timeouts "IPVS": invalid argument \(EINVAL\)/,
-    );
-  });
-
-  test('has most schedulers, and tells those that it lacks', () => {
-    const missing = schedulerChoices.filter((name) => !hasScheduler(access, name));
-    expect(missing.filter((name) => name !== 'twos')).toEqual([]);
-    expect(hasScheduler(access, 'nope')).toBe(false);
-    expect(show(access)).toEqual([]);
-  });
-
-  test('says which capability is missing', () => {
-    const server: VirtualServer = {
-      protocol: 'tcp',
-      address: ip('10.96.0.1'),
-      port: 80,
-      scheduler: 'rr',
-      persistentSeconds: undefined,
-      hashesPort: false,
-    };
-    process.seteuid?.(65_534);
-    try {
-      expect(failures(access, [{ kind: 'server-add', server }])).toEqual([
-        'Cannot add virtual server "-t 10.96.0.1:80 -s rr": operation not permitted (EPERM): the capability CAP_NET_ADMIN is needed',
-      ]);
-      expect(() => access.servers(4)).toThrow(/\(EPERM\): the capability CAP_NET_ADMIN is needed/);
-    } finally {
-      process.seteuid?.(0);
-    }
-  });
-
-  test('takes hundreds of virtual servers in one go, gives them back in slices, and loses them', () => {
-    const wanted = manyServers(250, 1);
-    const all = planIpvs(ipvsMap(wanted), new Map());
-    expect(all).toHaveLength(500);
-    apply(access, all);
-    const slices = [...access.serverSlices(4)];
-    expect(slices.length).toBeGreaterThan(1);
-    expect(ipvsMap(slices.flat().map((server) => ({ server }))).size).toBe(250);
-    const actual = ipvsMap(readAll(access));
-    expect(planIpvs(ipvsMap(wanted), actual)).toEqual([]);
-    apply(access, planIpvs(new Map(), actual));
-    expect(access.servers(4)).toEqual([]);
-  });
-
-  test('stops in the middle of slices', () => {
-    apply(access, planIpvs(ipvsMap(manyServers(300, 0)), new Map()));
-    for (const slice of access.serverSlices(4)) {
-      expect(slice.length).toBeGreaterThan(0);
-      apply(access, [{ kind: 'server-delete', server: slice[0] ?? raise() }]);
-      break;
-    }
-    expect(access.servers(4)).toHaveLength(299);
-  });
-
-  (hasIpvsadm ? describe : describe.skip)('beside ipvsadm', () => {
-    test.each(states)('$name: prints the same', ({ name }) => {
-      reconcile(name);
-      const printed = ipvsadm('-Sn').trim();
-      expect(printed === '' ? [] : printed.split('\n').toSorted()).toEqual(
-        readAll(access)
-          .flatMap(({ server, reals }) => serverLines(server, reals))
-          .toSorted(),
-      );
+    test('has most schedulers, and tells those that it lacks', () => {
+      const missing = schedulerChoices.filter((name) => !hasScheduler(access, name));
+      expect(missing.filter((name) => name !== 'twos')).toEqual([]);
+      expect(hasScheduler(access, 'nope')).toBe(false);
+      expect(show(access)).toEqual([]);
     });
 
-    test('shows what others did, and a plan heals it', () => {
+    test('says which capability is missing', () => {
       const server: VirtualServer = {
         protocol: 'tcp',
         address: ip('10.96.0.1'),
@@ -202,34 +87,90 @@ describeIpvs(title, () => {
         persistentSeconds: undefined,
         hashesPort: false,
       };
-      // Without NAT a real server has the port of its virtual server: ipvsadm finds no other.
-      const wanted = ipvsMap([{ server, reals: [{ address: ip('10.244.2.2'), port: 80, weight: 1 }] }]);
-      apply(access, planIpvs(wanted, new Map()));
-      ipvsadm('-E', '-t', '10.96.0.1:80', '-s', 'rr', '-p', '5', '-M', '255.255.255.0');
-      ipvsadm('-e', '-t', '10.96.0.1:80', '-r', '10.244.2.2:80', '-g');
-      ipvsadm('-A', '-f', '7');
-      expect(access.servers(4)).toMatchObject([{ persistentSeconds: 5, hasOtherOptions: true }]);
-      expect(access.realServers(server)).toMatchObject([{ isNat: false }]);
-      const steps = planIpvs(wanted, ipvsMap(readAll(access)));
-      expect(steps.map(ipvsStepText)).toEqual([
-        'ipvsadm -E -t 10.96.0.1:80 -s rr',
-        'ipvsadm -e -t 10.96.0.1:80 -r 10.244.2.2:80 -m -w 1',
-      ]);
-      apply(access, steps);
-      expect(planIpvs(wanted, ipvsMap(readAll(access)))).toEqual([]);
-      expect(ipvsadm('-Sn')).toContain('-A -f 7 -s wlc');
+      process.seteuid?.(65_534);
+      try {
+        expect(failures(access, [{ kind: 'server-add', server }])).toEqual([
+          'Cannot add virtual server "-t 10.96.0.1:80 -s rr": operation not permitted (EPERM): the capability CAP_NET_ADMIN is needed',
+        ]);
+        expect(() => access.servers(4)).toThrow(/\(EPERM\): the capability CAP_NET_ADMIN is needed/);
+      } finally {
+        process.seteuid?.(0);
+      }
     });
 
-    test.each([
-      ['one-packet scheduling', ['-A', '-u', '10.96.0.9:53', '-s', 'rr', '-o']],
-      ['a flag of sh', ['-A', '-t', '10.96.0.9:53', '-s', 'sh', '-b', 'sh-fallback']],
-      ['clients by a prefix', ['-A', '-t', '[fd00::9]:53', '-s', 'rr', '-p', '60', '-M', '64']],
-    ])('finds and takes away %s', (_, words) => {
-      ipvsadm(...words);
-      const [found] = [...access.servers(4), ...access.servers(6)];
-      expect(found).toMatchObject({ hasOtherOptions: true });
-      if (found !== undefined) apply(access, [{ kind: 'server-change', server: found }]);
-      expect([...access.servers(4), ...access.servers(6)]).toMatchObject([{ hasOtherOptions: false }]);
+    test('takes hundreds of virtual servers in one go, gives them back in slices, and loses them', () => {
+      const wanted = manyServers(250, 1);
+      const all = planIpvs(ipvsMap(wanted), new Map());
+      expect(all).toHaveLength(500);
+      apply(access, all);
+      const slices = [...access.serverSlices(4)];
+      expect(slices.length).toBeGreaterThan(1);
+      expect(ipvsMap(slices.flat().map((server) => ({ server }))).size).toBe(250);
+      const actual = ipvsMap(readAll(access));
+      expect(planIpvs(ipvsMap(wanted), actual)).toEqual([]);
+      apply(access, planIpvs(new Map(), actual));
+      expect(access.servers(4)).toEqual([]);
+    });
+
+    test('stops in the middle of slices', () => {
+      apply(access, planIpvs(ipvsMap(manyServers(300, 0)), new Map()));
+      for (const slice of access.serverSlices(4)) {
+        expect(slice.length).toBeGreaterThan(0);
+        apply(access, [{ kind: 'server-delete', server: slice[0] ?? raise() }]);
+        break;
+      }
+      expect(access.servers(4)).toHaveLength(299);
+    });
+
+    (hasIpvsadm ? describe : describe.skip)('beside ipvsadm', () => {
+      test.each(states)('$name: prints the same', ({ name }) => {
+        reconcile(access, name);
+        const printed = ipvsadm('-Sn').trim();
+        expect(printed === '' ? [] : printed.split('\n').toSorted()).toEqual(
+          readAll(access)
+            .flatMap(({ server, reals }) => serverLines(server, reals))
+            .toSorted(),
+        );
+      });
+
+      test('shows what others did, and a plan heals it', () => {
+        const server: VirtualServer = {
+          protocol: 'tcp',
+          address: ip('10.96.0.1'),
+          port: 80,
+          scheduler: 'rr',
+          persistentSeconds: undefined,
+          hashesPort: false,
+        };
+        // Without NAT a real server has the port of its virtual server: ipvsadm finds no other.
+        const wanted = ipvsMap([{ server, reals: [{ address: ip('10.244.2.2'), port: 80, weight: 1 }] }]);
+        apply(access, planIpvs(wanted, new Map()));
+        ipvsadm('-E', '-t', '10.96.0.1:80', '-s', 'rr', '-p', '5', '-M', '255.255.255.0');
+        ipvsadm('-e', '-t', '10.96.0.1:80', '-r', '10.244.2.2:80', '-g');
+        ipvsadm('-A', '-f', '7');
+        expect(access.servers(4)).toMatchObject([{ persistentSeconds: 5, hasOtherOptions: true }]);
+        expect(access.realServers(server)).toMatchObject([{ isNat: false }]);
+        const steps = planIpvs(wanted, ipvsMap(readAll(access)));
+        expect(steps.map(ipvsStepText)).toEqual([
+          'ipvsadm -E -t 10.96.0.1:80 -s rr',
+          'ipvsadm -e -t 10.96.0.1:80 -r 10.244.2.2:80 -m -w 1',
+        ]);
+        apply(access, steps);
+        expect(planIpvs(wanted, ipvsMap(readAll(access)))).toEqual([]);
+        expect(ipvsadm('-Sn')).toContain('-A -f 7 -s wlc');
+      });
+
+      test.each([
+        ['one-packet scheduling', ['-A', '-u', '10.96.0.9:53', '-s', 'rr', '-o']],
+        ['a flag of sh', ['-A', '-t', '10.96.0.9:53', '-s', 'sh', '-b', 'sh-fallback']],
+        ['clients by a prefix', ['-A', '-t', '[fd00::9]:53', '-s', 'rr', '-p', '60', '-M', '64']],
+      ])('finds and takes away %s', (_, words) => {
+        ipvsadm(...words);
+        const [found] = [...access.servers(4), ...access.servers(6)];
+        expect(found).toMatchObject({ hasOtherOptions: true });
+        if (found !== undefined) apply(access, [{ kind: 'server-change', server: found }]);
+        expect([...access.servers(4), ...access.servers(6)]).toMatchObject([{ hasOtherOptions: false }]);
+      });
     });
   });
 });
