@@ -156,7 +156,11 @@ function completer(set: ElementSet): Complete {
   return (cursor, element) => {
     const { bytes } = cursor;
     if (cursor.data >= 0 && readData !== undefined) element.data = readData(cursor);
-    if (cursor.timeout >= 0) element.timeout = bytes.readBigUInt64BE(cursor.timeout);
+    if (cursor.timeout >= 0) {
+      const timeout = bytes.readBigUInt64BE(cursor.timeout);
+      // Older kernels (6.1 does) tell the set's own of elements that rules have added.
+      if (timeout !== set.timeout) element.timeout = timeout;
+    }
     if (cursor.expiration >= 0) element.expires = bytes.readBigUInt64BE(cursor.expiration);
     if (cursor.userdata >= 0) {
       const comment = readCommentIn(bytes, { from: cursor.userdata, to: cursor.userdataTo });

@@ -123,6 +123,11 @@ describe('elements', () => {
         attribute(1, Buffer.concat([attribute(1, attribute(1, Buffer.of(7, 0, 0, 0))), left])),
       ]),
     ).toEqual([{ key: [7], expires: 5000n }]);
+    const timed = { ...seen, timeout: 60_000n };
+    expect(readElements(timed, [list(4, big64(60_000n)), list(4, big64(1000n))])).toEqual([
+      { key: [7] },
+      { key: [7], timeout: 1000n },
+    ]);
   });
 
   test('that are garbage throw nothing but DecodeError', () => {

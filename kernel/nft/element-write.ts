@@ -21,6 +21,8 @@ import { verdictData } from './verdict-wire.ts';
 /** A set as elements see it. */
 export interface ElementSet extends SetType {
   readonly flags: readonly SetFlag[];
+  /** Milliseconds, of elements that have none of their own. */
+  readonly timeout?: bigint | undefined;
 }
 
 const NLA_F_NESTED = 0x8000;

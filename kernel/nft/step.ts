@@ -8,6 +8,8 @@ import type { Element, NftSet, SetFlag, SetType } from './set.ts';
 export interface StepSet extends SetType {
   readonly name: string;
   readonly flags: readonly SetFlag[];
+  /** Milliseconds, of elements that have none of their own. */
+  readonly timeout?: bigint | undefined;
 }
 
 /** Adds fail when the object is there (EEXIST), deletes when it is not (ENOENT). `set-add` leaves the set empty. */
