@@ -185,12 +185,12 @@ describe.each(why === undefined ? clients : [])('podman with $name', ({ list, ou
     await web('--name=one', '--publish=18080:80');
     const address = await addressOf('one');
     await machine.run('nft', 'flush', 'ruleset');
-    await expect(machine.outside(...fetch(`http://${machineAddress}:18080/`))).rejects.toThrow();
+    const asked = () => machine.outside(...fetch(`http://${machineAddress}:18080/`));
+    // The agent waits for no reload, and may be quicker than the question.
+    if (!agent) await expect(asked()).rejects.toThrow();
     await machine.podman('network', 'reload', 'one');
     expect(await addressOf('one')).toBe(address);
-    expect(await machine.outside(...fetch(`http://${machineAddress}:18080/`))).toBe(
-      'hello from a container\n',
-    );
+    expect(await asked()).toBe('hello from a container\n');
   });
 
   test('a container that is removed leaves nothing', async () => {
