@@ -15,7 +15,7 @@ const folders = [
 const allowed = {
   net: [],
   kernel: ['net'],
-  store: ['net'],
+  store: ['net', 'runtime'],
   runtime: [],
   agent: ['net', 'kernel', 'store', 'runtime'],
   proxy: ['net', 'kernel', 'store', 'runtime'],

@@ -46,7 +46,7 @@ export function encodeLease(lease: Lease): string {
 }
 
 // VNI first, VtepMAC last: flannel finds the MAC of its own node by cutting the text, not by parsing it.
-function encodeBackendData(data: BackendData): JsonValue {
+export function encodeBackendData(data: BackendData): JsonValue {
   switch (data.kind) {
     case 'vxlan':
       return { VNI: data.vni, VtepMAC: data.vtepMac.toString() };

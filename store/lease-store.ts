@@ -1,4 +1,4 @@
-// What every source of leases offers: a directory, later etcd and Kubernetes. Only the shape; nothing here knows where they are kept.
+// What every source of leases offers: a directory, etcd, later Kubernetes. Only the shape; nothing here knows where they are kept.
 import type { Lease } from './lease.ts';
 import type { LeaseSubnets } from './lease-key.ts';
 import type { NetworkConfig } from './network-config.ts';
@@ -28,6 +28,15 @@ export type LeaseSnapshot = {
   readonly problems: readonly StoreProblem[];
 };
 
+/** How the node does, for a store that shows it to operators. */
+export type NodeReport = {
+  readonly ready: boolean;
+  /** Why it is not ready. */
+  readonly blockers: readonly string[];
+  /** What is left out or kept as it last was: of the store, and peers that are refused. */
+  readonly problems: readonly StoreProblem[];
+};
+
 export type LeaseStore = {
   /** Rejects with StoreError `missing` or `invalid`. */
   networkConfig(signal: AbortSignal): Promise<NetworkConfig>;
@@ -47,5 +56,7 @@ export type LeaseStore = {
    * Ends when the signal aborts or the store is closed.
    */
   watch(signal: AbortSignal): AsyncIterable<LeaseSnapshot>;
+  /** Hears how the node does, after each pass: often, and mostly the same. */
+  report?(report: NodeReport): void;
   close(): Promise<void>;
 };

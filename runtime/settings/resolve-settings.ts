@@ -50,7 +50,7 @@ export function resolveSettings<T extends SettingsTable>(
   const values: Record<string, unknown> = {};
   const report: SettingReport[] = [];
   for (const [name, setting] of Object.entries(table)) {
-    const parsed = candidates(name, sources).map((candidate) => {
+    const parsed = candidates(name, { setting, sources }).map((candidate) => {
       const { value, problems: found } = parseValue(setting, candidate.input);
       problems.push(...found.map((what) => problemWith(name, { setting, candidate, what })));
       return { candidate, value };
@@ -75,16 +75,17 @@ export function resolveSettings<T extends SettingsTable>(
 /** What was said about a setting, the strongest first. */
 function candidates(
   name: string,
-  { flags = {}, environment = {}, file }: SettingsSources,
+  { setting, sources }: { readonly setting: Setting; readonly sources: SettingsSources },
 ): readonly Candidate[] {
+  const { flags = {}, environment = {}, file } = sources;
   const found: Candidate[] = [];
   if (Object.hasOwn(flags, name)) {
     const flag = flagName(name);
     found.push({ source: flag, where: flag, from: `flag ${flag}`, input: flags[name] });
   }
-  const variable = variableName(name);
-  const text = environment[variable];
-  if (text !== undefined && text !== '') {
+  for (const variable of [variableName(name), ...(setting.otherVariables ?? [])]) {
+    const text = environment[variable];
+    if (text === undefined || text === '') continue;
     found.push({ source: variable, where: variable, from: `environment ${variable}`, input: text });
   }
   if (file !== undefined && Object.hasOwn(file.values, name)) {

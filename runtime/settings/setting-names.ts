@@ -18,8 +18,9 @@ export const placeholderOf = ({ placeholder, type }: Setting): string =>
   placeholder ?? typeFacts(type)?.placeholder ?? 'value';
 
 /** The default as a user would write it; undefined if there is none to show. */
-export function defaultText({ default: value, secret = false }: Setting): string | undefined {
+export function defaultText({ default: value, defaultWords, secret = false }: Setting): string | undefined {
   if (value === undefined || secret) return undefined;
+  if (defaultWords !== undefined) return defaultWords;
   if (Array.isArray(value)) return value.length === 0 ? undefined : value.join(',');
   if (value === '') return undefined;
   return typeof value === 'object' ? JSON.stringify(value) : String(value);

@@ -7,12 +7,16 @@ export interface Setting<S extends z.ZodType = z.ZodType> {
   readonly type: S;
   /** As a user would write it: `10s`, not 10000. Without one the setting is required, unless `type` is optional. */
   readonly default?: z.input<S>;
+  /** Stands in help for a default that is another on each machine. */
+  readonly defaultWords?: string;
   /** One sentence without a full stop. */
   readonly help: string;
   /** The heading under which it is listed. */
   readonly group: string;
   /** What stands for the value in help; the type's own unless given. */
   readonly placeholder?: string;
+  /** Environment variables that are read as well, after its own: other programs' names of the same thing. */
+  readonly otherVariables?: readonly string[];
   /** Its value is never shown: not in errors, reports or help. */
   readonly secret?: boolean;
 }

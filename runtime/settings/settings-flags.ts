@@ -49,7 +49,7 @@ function optionsOf(name: string, setting: Setting): readonly Option[] {
 function helpText(name: string, setting: Setting): string {
   const isFlag = typeFacts(setting.type)?.shape === 'flag';
   const value = defaultText(setting);
-  const facts = [variableName(name)];
+  const facts = [variableName(name), ...(setting.otherVariables ?? [])];
   if (isFlag) facts.push(`off: ${negatedFlagName(name)}`);
   if (value !== undefined) facts.push(`default: ${isFlag ? (value === 'true' ? 'on' : 'off') : value}`);
   return `${setting.help} [${facts.join(', ')}]`;

@@ -34,8 +34,8 @@ function row(name: string, setting: Setting): string {
   const cells = [
     code(name),
     flag,
-    code(variableName(name)),
-    value === undefined ? '' : code(value),
+    [variableName(name), ...(setting.otherVariables ?? [])].map(code).join(', '),
+    value === undefined ? '' : setting.defaultWords === undefined ? code(value) : value,
     setting.help,
   ];
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;

@@ -3,8 +3,8 @@ import { join, resolve } from 'node:path';
 import type { EndpointSlice } from '../endpoint-slice.ts';
 import type { StoreProblem } from '../lease-store.ts';
 import type { Service } from '../service.ts';
+import { ServiceIndex } from '../service-index.ts';
 import { ServiceFiles } from './service-files.ts';
-import { ServiceIndex } from './service-index.ts';
 
 export interface ServiceDirectoryCheck {
   readonly files: number;

@@ -1,18 +1,19 @@
 // Leases in a directory that all nodes share: the lab's, or a mounted one. Puts together the files (lease-directory.ts), the
 // choice of a subnet (acquire-lease.ts), what counts (lease-selection.ts) and the watch (directory-watch.ts).
 import { resolve } from 'node:path';
+import { isHeldBy } from '../choose-lease.ts';
 import type { Lease } from '../lease.ts';
 import { leaseKey } from '../lease-key.ts';
+import { LeaseSelection } from '../lease-selection.ts';
 import type { LeaseRequest, LeaseSnapshot, LeaseStore, StoreProblem } from '../lease-store.ts';
 import type { NetworkConfig } from '../network-config.ts';
 import { StoreError } from '../store-error.ts';
-import { acquireLease, isHeldBy, renewFile } from './acquire-lease.ts';
+import { acquireLease, renewFile } from './acquire-lease.ts';
 import { DirectoryWatch } from './directory-watch.ts';
 import type { ExclusiveFileOptions } from './exclusive-file.ts';
 import { Follow, type FollowOptions } from './following.ts';
 import { LeaseDirectory } from './lease-directory.ts';
 import { LeaseScan } from './lease-scan.ts';
-import { LeaseSelection } from './lease-selection.ts';
 
 /** flannel's lifetime of a lease in etcd. */
 export const defaultTtlMs = 24 * 60 * 60 * 1000;

@@ -1,5 +1,6 @@
 // How a directory is followed: by what the kernel tells of it, or by looking at it again and again, because other machines write to
 // it. Only the choice; who follows are directory-watch.ts and service-directory.ts.
+import type { FollowStatus, SourceSurroundings } from '../source-status.ts';
 import { type SharedFileSystemOptions, sharedFileSystem } from './shared-file-system.ts';
 
 /** `auto`: polling where the file system is one that machines share. */
@@ -63,17 +64,7 @@ export class Follow {
   }
 }
 
-/** How a directory is followed, as status answers have it. */
-export interface FollowStatus {
-  readonly directory: string;
-  readonly by: Following['by'];
-  /** A file system that machines share; null for one of this machine. */
-  readonly fileSystem: string | null;
-  /** Null where the kernel tells. */
-  readonly pollMs: number | null;
-}
-
-export function followStatus(directory: string, { by, fileSystem, pollMs }: Following): FollowStatus {
+function followStatus(directory: string, { by, fileSystem, pollMs }: Following): FollowStatus {
   return { directory, by, fileSystem: fileSystem ?? null, pollMs: by === 'poll' ? pollMs : null };
 }
 
@@ -87,4 +78,18 @@ export function followingNote(directory: string, { by, fileSystem, pollMs }: Fol
       ? ''
       : ` is on ${fileSystem}, which does not tell what other machines write, and`;
   return `"${directory}"${why} is looked at every ${pollMs} ms`;
+}
+
+/** What a directory store is told of its surroundings. */
+export function followOptions(
+  directory: string,
+  { mountType, onStatus }: SourceSurroundings,
+): Pick<FollowOptions, 'mountType' | 'onFollow'> {
+  return {
+    ...(mountType === undefined ? {} : { mountType }),
+    onFollow(following) {
+      const status = { kind: 'directory', ...followStatus(directory, following) } as const;
+      onStatus?.(status, followingNote(directory, following));
+    },
+  };
 }

@@ -17,25 +17,12 @@ import { join } from 'node:path';
 import { largestValue } from '../go-json.ts';
 import type { Lease } from '../lease.ts';
 import { decodeLease } from '../lease-codec.ts';
-import { type LeaseSubnets, parseLeaseKey } from '../lease-key.ts';
+import { parseLeaseKey } from '../lease-key.ts';
+import type { LeaseRecord } from '../lease-record.ts';
 import { decodeNetworkConfig, type NetworkConfig } from '../network-config.ts';
 import { StoreError } from '../store-error.ts';
 import { errnoOf } from './errno.ts';
 import { type ExclusiveFileOptions, placeExclusively } from './exclusive-file.ts';
-
-/** A lease file as it is: read, with or without success. */
-export type LeaseFile = {
-  readonly key: string;
-  readonly path: string;
-  readonly subnets: LeaseSubnets;
-  /** When the holder renewed it last, milliseconds since the epoch. */
-  readonly renewedAt: number;
-  /** Without its end: the same object while the content is the same. Undefined when the content has never been readable. */
-  readonly lease: Lease | undefined;
-  /** `lease` with its end: the same object while neither the content nor `renewedAt` changes. */
-  readonly dated: Lease | undefined;
-  readonly problem: string | undefined;
-};
 
 export type LeaseDirectoryOptions = {
   readonly directory: string;
@@ -116,7 +103,7 @@ export class LeaseDirectory {
     return join(this.subnetsPath, `${key}.json`);
   }
 
-  isExpired({ renewedAt }: Pick<LeaseFile, 'renewedAt'>): boolean {
+  isExpired({ renewedAt }: Pick<LeaseRecord, 'renewedAt'>): boolean {
     return renewedAt + this.ttlMs < this.now();
   }
 
@@ -216,7 +203,7 @@ export class LeaseDirectory {
    */
   async removeIf(
     key: string,
-    test: (file: Pick<LeaseFile, 'lease' | 'renewedAt'>) => boolean,
+    test: (file: Pick<LeaseRecord, 'lease' | 'renewedAt'>) => boolean,
   ): Promise<boolean> {
     const path = this.pathOf(key);
     const aside = this.#temporaryPath(key);

@@ -5,17 +5,18 @@ import { join } from 'node:path';
 import { setImmediate as otherWork } from 'node:timers/promises';
 import { decodeLease } from '../lease-codec.ts';
 import { type LeaseSubnets, parseLeaseKey } from '../lease-key.ts';
+import type { LeaseRecord } from '../lease-record.ts';
 import type { StoreProblem } from '../lease-store.ts';
 import { StoreError } from '../store-error.ts';
 import { errnoOf } from './errno.ts';
-import { type LeaseDirectory, type LeaseFile, readPlainFile } from './lease-directory.ts';
+import { type LeaseDirectory, readPlainFile } from './lease-directory.ts';
 
 export type Scan = {
   /**
    * By key: files whose name is a lease key, readable or not. A file that did not change is the same object as before. Not a
    * copy: it is as the scan left it until something is awaited.
    */
-  readonly files: ReadonlyMap<string, LeaseFile>;
+  readonly files: ReadonlyMap<string, LeaseRecord>;
   /** Names that are no lease key, and unreadable files; by path. */
   readonly problems: readonly StoreProblem[];
 };
@@ -28,7 +29,7 @@ const sliceMs = 8;
 
 const suffix = '.json';
 
-type Known = LeaseFile & { readonly signature: string; readonly bytes: Uint8Array | undefined };
+type Known = LeaseRecord & { readonly signature: string; readonly bytes: Uint8Array | undefined };
 
 export class LeaseScan {
   readonly #directory: LeaseDirectory;

@@ -2,11 +2,11 @@
 // without chokidar, where other machines write (following.ts). Readers get what changed, never a backlog.
 import { basename, join, resolve } from 'node:path';
 import type { StoreProblem } from '../lease-store.ts';
+import { ServiceIndex } from '../service-index.ts';
 import type { ServiceBatch, ServiceSource } from '../service-source.ts';
 import { type FolderWatch, watchFolder } from './folder-watch.ts';
 import { Follow, type FollowOptions } from './following.ts';
 import { ServiceFiles, usualSettleMs } from './service-files.ts';
-import { ServiceIndex } from './service-index.ts';
 import { linkKey, missingKey, type WatchedFolder, watchedFolders } from './watched-folders.ts';
 
 /** From the first event to the read: one rename makes several. */

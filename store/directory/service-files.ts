@@ -4,14 +4,14 @@ import { hash } from 'node:crypto';
 import { lstatSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { Breather } from '../breather.ts';
 import { parseManifestSteps } from '../kubernetes/parse-manifests.ts';
 import type { StoreProblem } from '../lease-store.ts';
-import { Breather } from './breather.ts';
+import type { ServiceIndex } from '../service-index.ts';
 import { errnoOf } from './errno.ts';
 import { FileAges } from './file-ages.ts';
 import { type FileStamp, readManifestFile } from './manifest-file.ts';
 import { enterFolder, type Folder, folderOf } from './service-folders.ts';
-import type { ServiceIndex } from './service-index.ts';
 
 /** A file that was written to less than this ago may not be whole yet; milliseconds. */
 export const usualSettleMs = 50;

@@ -1,11 +1,11 @@
 // All objects of all files: which of those with one name counts, what changed since somebody asked, and what is wrong with them. No
 // files are read here; a file that turned out wrong keeps what it last had.
 import { isDeepStrictEqual } from 'node:util';
-import { type EndpointSlice, sliceKey } from '../endpoint-slice.ts';
-import { type Manifest, type ParsedManifests, placeInFile } from '../kubernetes/parse-manifests.ts';
-import type { StoreProblem } from '../lease-store.ts';
-import { type Service, serviceKey } from '../service.ts';
-import type { ServiceBatch } from '../service-source.ts';
+import { type EndpointSlice, sliceKey } from './endpoint-slice.ts';
+import { type Manifest, type ParsedManifests, placeInFile } from './kubernetes/parse-manifests.ts';
+import type { StoreProblem } from './lease-store.ts';
+import { type Service, serviceKey } from './service.ts';
+import type { ServiceBatch } from './service-source.ts';
 
 /** An object of a file. */
 interface Claim {

@@ -1,15 +1,15 @@
 // The selection of leases kept from one look at the directory to the next: what `selectLeases` would say of the files, but a
 // change that takes nothing from anybody costs only itself. Knows no files and no clock of its own.
-import type { Lease } from '../lease.ts';
-import type { StoreProblem } from '../lease-store.ts';
-import type { NetworkConfig } from '../network-config.ts';
-import { addressesOf, isUsable, type LeaseClaims, type UsableFile } from './lease-claims.ts';
-import type { LeaseFile } from './lease-directory.ts';
+import type { Lease } from './lease.ts';
+import { addressesOf, type LeaseClaims } from './lease-claims.ts';
+import { isUsable, type LeaseRecord, type UsableRecord } from './lease-record.ts';
+import type { StoreProblem } from './lease-store.ts';
+import type { NetworkConfig } from './network-config.ts';
 import { holderOf, selectLeases } from './select-leases.ts';
 
 export type SelectionInput = {
   /** By key; a file that did not change is the same object as before. */
-  readonly files: ReadonlyMap<string, LeaseFile>;
+  readonly files: ReadonlyMap<string, LeaseRecord>;
   /** Keys whose files may differ from last time; undefined: any. */
   readonly changed: ReadonlySet<string> | undefined;
   readonly config: NetworkConfig;
@@ -32,8 +32,8 @@ export type SelectedLeases = {
 
 type Change = {
   readonly key: string;
-  readonly before: UsableFile | undefined;
-  readonly after: UsableFile | undefined;
+  readonly before: UsableRecord | undefined;
+  readonly after: UsableRecord | undefined;
 };
 
 type Differing = { readonly changes: readonly Change[]; readonly isLocal: boolean };
@@ -49,7 +49,7 @@ export class LeaseSelection {
   #config: NetworkConfig | undefined;
   #own: string | undefined;
   /** All that can be used and has not ended, by key. */
-  readonly #live = new Map<string, UsableFile>();
+  readonly #live = new Map<string, UsableRecord>();
   /** At most the true one: a renewal does not move it. */
   #oldest = Number.POSITIVE_INFINITY;
   #claims: LeaseClaims | undefined;
@@ -82,7 +82,7 @@ export class LeaseSelection {
   }
 
   #changes({ files, changed, renewedSince }: SelectionInput): readonly Change[] {
-    const isLive = (file: LeaseFile | undefined): file is UsableFile =>
+    const isLive = (file: LeaseRecord | undefined): file is UsableRecord =>
       file !== undefined && file.renewedAt >= renewedSince && isUsable(file);
     const changes: Change[] = [];
     const compare = (key: string) => {
@@ -146,7 +146,7 @@ export class LeaseSelection {
 function merged(leases: ReadonlyMap<string, Lease>, changes: readonly Change[]): ReadonlyMap<string, Lease> {
   if (changes.length === 0) return leases;
   const copy = new Map(leases);
-  const added: UsableFile[] = [];
+  const added: UsableRecord[] = [];
   for (const { key, after } of changes) {
     if (after === undefined) copy.delete(key);
     else if (copy.has(key)) copy.set(key, after.dated);

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import { IpAddress } from '../../net/address.ts';
-import { parseLeaseKey } from '../lease-key.ts';
-import { decodeNetworkConfig } from '../network-config.ts';
-import type { UsableFile } from './lease-claims.ts';
+import { IpAddress } from '../net/address.ts';
+import { parseLeaseKey } from './lease-key.ts';
+import type { UsableRecord } from './lease-record.ts';
+import { decodeNetworkConfig } from './network-config.ts';
 import { holderOf, type SelectInput, selectLeases } from './select-leases.ts';
 
 const config = decodeNetworkConfig('{"Network":"10.0.0.0/16"}');
@@ -11,7 +11,7 @@ function file(
   key: string,
   renewedAt: number,
   { node = key, publicIp = `192.0.2.${renewedAt}` } = {},
-): UsableFile {
+): UsableRecord {
   const subnets = parseLeaseKey(key);
   const lease = { ...subnets, node, publicIp: IpAddress.parse(publicIp), backendType: 'host-gw' };
   return {
@@ -25,7 +25,7 @@ function file(
   };
 }
 
-function select(files: readonly UsableFile[], input: Partial<SelectInput> = {}) {
+function select(files: readonly UsableRecord[], input: Partial<SelectInput> = {}) {
   const options = { config, own: undefined, incumbents: new Set<string>(), ...input };
   const results = [files, files.toReversed()].map((order) => {
     const { selected, problems } = selectLeases({ ...options, files: order });

@@ -1,11 +1,13 @@
 // Which of the lease files count, purely: inside of the network, overlapping no other, no two with one public address.
-import type { StoreProblem } from '../lease-store.ts';
-import type { NetworkConfig } from '../network-config.ts';
-import { LeaseClaims, type UsableFile } from './lease-claims.ts';
+
+import { LeaseClaims } from './lease-claims.ts';
+import type { UsableRecord } from './lease-record.ts';
+import type { StoreProblem } from './lease-store.ts';
+import type { NetworkConfig } from './network-config.ts';
 
 export type SelectInput = {
   /** Those that have not ended. */
-  readonly files: readonly UsableFile[];
+  readonly files: readonly UsableRecord[];
   readonly config: NetworkConfig;
   /** The key of this node's own lease, which nothing evicts. */
   readonly own: string | undefined;
@@ -14,14 +16,14 @@ export type SelectInput = {
 };
 
 export type Selection = {
-  readonly selected: readonly UsableFile[];
+  readonly selected: readonly UsableRecord[];
   readonly problems: readonly StoreProblem[];
   /** What the selected ones hold. */
   readonly claims: LeaseClaims;
 };
 
 /** Who holds what: the same after a renewal or a change of attributes. */
-export function holderOf({ key, lease }: UsableFile): string {
+export function holderOf({ key, lease }: UsableRecord): string {
   return `${key} ${lease.node ?? lease.publicIp ?? lease.publicIp6}`;
 }
 
@@ -31,14 +33,14 @@ export function holderOf({ key, lease }: UsableFile): string {
  * renewed; the smaller key.
  */
 export function selectLeases({ files, config, own, incumbents }: SelectInput): Selection {
-  const rank = (file: UsableFile) => (file.key === own ? 0 : incumbents.has(holderOf(file)) ? 1 : 2);
+  const rank = (file: UsableRecord) => (file.key === own ? 0 : incumbents.has(holderOf(file)) ? 1 : 2);
   const candidates = files
     .map((file) => ({ file, rank: rank(file) }))
     .sort(
       (a, b) => a.rank - b.rank || a.file.renewedAt - b.file.renewedAt || (a.file.key < b.file.key ? -1 : 1),
     );
   const problems: StoreProblem[] = [];
-  const selected: UsableFile[] = [];
+  const selected: UsableRecord[] = [];
   const claims = new LeaseClaims(config);
   for (const { file } of candidates) {
     const message = claims.add(file);

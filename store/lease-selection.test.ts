@@ -1,11 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { IpAddress } from '../../net/address.ts';
-import { parseLeaseKey } from '../lease-key.ts';
-import { decodeNetworkConfig } from '../network-config.ts';
-import { isUsable } from './lease-claims.ts';
-import type { LeaseFile } from './lease-directory.ts';
+import { IpAddress } from '../net/address.ts';
+import { parseLeaseKey } from './lease-key.ts';
+import { isUsable, type LeaseRecord } from './lease-record.ts';
 import { LeaseSelection } from './lease-selection.ts';
+import { decodeNetworkConfig } from './network-config.ts';
 import { holderOf, selectLeases } from './select-leases.ts';
 
 const ttlMs = 100;
@@ -16,7 +15,7 @@ const configs = [{ Network: '10.0.0.0/16' }, { Network: '10.0.0.0/8' }].map((con
 
 type FileState = { readonly node: number; readonly host: number; readonly age: number };
 
-function fileOf(key: string, { node, host, age }: FileState, now: number): LeaseFile {
+function fileOf(key: string, { node, host, age }: FileState, now: number): LeaseRecord {
   const subnets = parseLeaseKey(key);
   const publicIp = IpAddress.parse('192.0.2.1').plus(host);
   const lease = { ...subnets, node: `n${node}`, publicIp, backendType: 'host-gw' };
@@ -26,7 +25,7 @@ function fileOf(key: string, { node, host, age }: FileState, now: number): Lease
 }
 
 /** What a renewal leaves of a file: its lease is the same object. */
-function renewed(file: LeaseFile, renewedAt: number): LeaseFile {
+function renewed(file: LeaseRecord, renewedAt: number): LeaseRecord {
   if (file.lease === undefined) return { ...file, renewedAt };
   return { ...file, renewedAt, dated: { ...file.lease, expiresAt: renewedAt + ttlMs } };
 }
@@ -59,7 +58,7 @@ test('says after any changes what selecting from all files says', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const selection = new LeaseSelection();
-      const files = new Map<string, LeaseFile>();
+      const files = new Map<string, LeaseRecord>();
       let changed = new Set<string>();
       let [now, own, config] = [1_000, undefined as string | undefined, configs[0]];
       let incumbents: ReadonlySet<string> = new Set();
@@ -130,7 +129,7 @@ describe('a later update', () => {
 
   test('reports no change for a renewal, and one for what is written, added or removed', () => {
     const selection = new LeaseSelection();
-    const update = (...files: readonly LeaseFile[]) =>
+    const update = (...files: readonly LeaseRecord[]) =>
       selection.update({
         ...input,
         files: new Map(files.map((file) => [file.key, file])),
