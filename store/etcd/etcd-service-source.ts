@@ -1,0 +1,171 @@
+// Services in etcd: each key below a prefix holds a Service, EndpointSlice or Endpoints object, or a List of them, as JSON. Puts together
+// the keys that are followed (key-follower.ts) and what counts of the objects in them (service-index.ts).
+import { Breather } from '../breather.ts';
+import { parseManifestSteps } from '../kubernetes/parse-manifests.ts';
+import type { StoreProblem } from '../lease-store.ts';
+import { ServiceIndex } from '../service-index.ts';
+import type { ServiceBatch, ServiceSource } from '../service-source.ts';
+import type { SourceSurroundings } from '../source-status.ts';
+import { EtcdClient } from './etcd-client.ts';
+import { problemText } from './etcd-error.ts';
+import type { EtcdOptions } from './etcd-options.ts';
+import { KeyFollower, type Keys } from './key-follower.ts';
+import { keysBelow } from './key-range.ts';
+
+export interface EtcdServiceSourceOptions extends EtcdOptions {
+  /** All keys below it are looked at. */
+  readonly prefix: string;
+}
+
+export class EtcdServiceSource implements ServiceSource {
+  readonly #client: EtcdClient;
+  readonly #prefix: string;
+  readonly #onStatus: NonNullable<SourceSurroundings['onStatus']>;
+  readonly #closing = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  /** Throws StoreError `invalid` for files that cannot be read. */
+  constructor(
+    { prefix, ...etcd }: EtcdServiceSourceOptions,
+    { onStatus = () => {} }: SourceSurroundings = {},
+  ) {
+    this.#client = new EtcdClient(etcd);
+    this.#prefix = `${prefix.replace(/\/+$/, '')}/`;
+    this.#onStatus = onStatus;
+  }
+
+  async *watch(signal: AbortSignal): AsyncGenerator<ServiceBatch, void, undefined> {
+    const ended = new AbortController();
+    const until = AbortSignal.any([signal, this.#closing.signal, ended.signal]);
+    const contents = new ServiceKeys();
+    let problem: string | undefined;
+    let hasTold = false;
+    const tell = (now: string | undefined) => {
+      // The first reason of an outage stays: the others come and go.
+      if (hasTold && (now === undefined) === (problem === undefined)) return;
+      hasTold = true;
+      problem = now;
+      const status = { kind: 'etcd', servers: this.#client.endpoints, connected: now === undefined } as const;
+      this.#onStatus({ ...status, problem: now ?? null }, now);
+      contents.wake();
+    };
+    const follower = new KeyFollower(
+      { client: this.#client, ranges: [keysBelow(this.#prefix)] },
+      {
+        keys: (keys, { changed }) => contents.hear(keys, changed),
+        connected: () => tell(undefined),
+        broken: (error) => tell(problemText(error, this.#client.place)),
+      },
+    );
+    const running = follower.run(until);
+    this.#running = running;
+    try {
+      let given: string | undefined;
+      while (!until.aborted) {
+        const changes = await contents.read(until);
+        const unheard = problem === undefined ? [] : [{ object: 'etcd', message: problem }];
+        const problems = [...unheard, ...contents.problems];
+        const text = JSON.stringify(problems);
+        // Nothing is everything only when etcd has said so.
+        const isNews = changes !== undefined && (!contents.isGiven || hasChanges(changes) || text !== given);
+        if (isNews && !until.aborted) {
+          given = text;
+          contents.isGiven = true;
+          yield { ...changes, problems };
+        } else await contents.changed(until);
+      }
+    } finally {
+      ended.abort();
+      await running;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('The source is closed'));
+    await this.#running;
+    this.#client.close();
+  }
+}
+
+function hasChanges({ services, slices }: Pick<ServiceBatch, 'services' | 'slices'>): boolean {
+  return services.size > 0 || slices.size > 0;
+}
+
+/** What the keys hold, brought up to date piece by piece. */
+class ServiceKeys {
+  isGiven = false;
+  readonly #index = new ServiceIndex({ nameOf: (key) => key });
+  readonly #breather = new Breather();
+  /** By key: what was read last. */
+  readonly #read = new Map<string, bigint>();
+  #keys: Keys | undefined;
+  #work = new Set<string>();
+  #heardAt: number | undefined;
+  #isNew = false;
+  #wake = () => {};
+
+  get problems(): readonly StoreProblem[] {
+    return this.#index.problems;
+  }
+
+  hear(keys: Keys, changed: ReadonlySet<string> | undefined): void {
+    this.#keys = keys;
+    this.#heardAt ??= performance.now();
+    for (const key of changed ?? [...this.#read.keys(), ...keys.keys()]) this.#work.add(key);
+    this.wake();
+  }
+
+  wake(): void {
+    this.#isNew = true;
+    this.#wake();
+  }
+
+  /** Resolves when something was heard since the last call, or the signal aborts. */
+  async changed(signal: AbortSignal): Promise<void> {
+    if (!this.#isNew && !signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      signal.addEventListener('abort', this.#wake, { once: true });
+      await promise;
+      signal.removeEventListener('abort', this.#wake);
+    }
+    this.#isNew = false;
+  }
+
+  /** Undefined before etcd has said anything. */
+  async read(signal: AbortSignal): Promise<Omit<ServiceBatch, 'problems'> | undefined> {
+    const keys = this.#keys;
+    if (keys === undefined) return undefined;
+    while (this.#work.size > 0 && !signal.aborted) {
+      const work = this.#work;
+      this.#work = new Set();
+      for (const key of work) {
+        if (signal.aborted) break;
+        for (const _ of this.#readKey(key)) if (this.#breather.isDue) await this.#breather.breathe();
+      }
+    }
+    const changes = this.isGiven ? this.#index.takeChanges() : this.#index.takeAll();
+    const heardAt = this.#heardAt ?? performance.now();
+    this.#heardAt = undefined;
+    return { ...changes, heardAt };
+  }
+
+  *#readKey(key: string): Generator<undefined, void> {
+    const kv = this.#keys?.get(key);
+    if (kv === undefined) {
+      this.#read.delete(key);
+      yield* this.#index.removeFile(key);
+      return;
+    }
+    if (this.#read.get(key) === kv.mod_revision) return;
+    this.#read.set(key, kv.mod_revision);
+    const text = Buffer.from(kv.value).toString('utf8');
+    if (/^\s*\{/.test(text)) {
+      yield* this.#index.setFile(key, yield* parseManifestSteps(text, { file: key }));
+      return;
+    }
+    // Not whole: what the key held before is kept.
+    const problems = [{ object: key, message: 'Cannot read it: want a JSON object' }];
+    yield* this.#index.setFile(key, { manifests: [], problems, skipped: new Map(), whole: false });
+  }
+}
