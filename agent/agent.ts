@@ -41,7 +41,7 @@ export interface AgentOptions {
   readonly podRules?: PodRulesKeeper | undefined;
   readonly sysctls: Sysctls;
   readonly macs: MacKeeper;
-  readonly made: Pick<MadeRecord, 'noteFile'>;
+  readonly made: Pick<MadeRecord, 'noteFile' | 'noteSysctl'>;
   readonly holder: LeaseHolder;
   /** The node's pods, whose veths are kept on the bridge; none if absent. */
   readonly pods?: () => Promise<readonly Pod[]>;

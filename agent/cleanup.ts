@@ -1,5 +1,5 @@
 // Takes away what Netloom made on a node, and nothing else: lease, links, routes, rules, firewall, files. What bears our mark is
-// found by it, the rest by the record in the state directory. Sysctls stay: what they were before is not known.
+// found by it, the rest by the record in the state directory.
 import { lstatSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { netloomRouteProtocol, type RouteState, routeState } from '../kernel/route/objects.ts';
@@ -13,6 +13,7 @@ import { isNetloomAlias } from './alias.ts';
 import type { Firewall } from './firewall.ts';
 import { type MadeRecord, textDigest } from './made-record.ts';
 import { readFileIfThere } from './node-files.ts';
+import type { Sysctls } from './node-sysctls.ts';
 import { peerName } from './peer-name.ts';
 import type { Attachment } from './wiring/attachment.ts';
 
@@ -25,6 +26,7 @@ export interface CleanupOptions {
   readonly iptables: Pick<Firewall, 'ensure'>;
   readonly hasNftTable: () => boolean;
   readonly made: MadeRecord;
+  readonly sysctls: Sysctls;
   /** The pods' interfaces, addresses and rules. */
   readonly attachments: {
     all(): readonly Attachment[];
@@ -58,6 +60,7 @@ export async function cleanUp(options: CleanupOptions): Promise<CleanupReport> {
   await removeAttachments(options, report);
   removeRoutes(options, report);
   await removeFirewall(options, report);
+  await restoreSysctls(options, report);
   removeFiles(options, report);
   return report;
 }
@@ -174,6 +177,24 @@ async function removeFirewall(options: CleanupOptions, report: Report): Promise<
       await iptables.ensure(undefined, look);
       made.noteIptables(false);
     });
+  }
+}
+
+/** To what they were, unless somebody changed them since. */
+async function restoreSysctls({ made, sysctls, dryRun }: CleanupOptions, report: Report): Promise<void> {
+  for (const [key, { before, written }] of made.sysctls) {
+    const name = key.replaceAll('/', '.');
+    try {
+      const value = sysctls.read(key);
+      if (value === undefined || value === before) continue;
+      if (value === written)
+        await attempt(report, `sysctl -w ${name}=${before}`, () => {
+          if (!dryRun) sysctls.write(key, before);
+        });
+      else report.left.push(`sysctl ${name}: it was changed since Netloom wrote it`);
+    } catch (error) {
+      report.failed.push(`sysctl ${name}: ${errorMessage(error)}`);
+    }
   }
 }
 

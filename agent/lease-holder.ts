@@ -1,7 +1,8 @@
 // Holds the node's lease: acquires it, publishes anew what changed, renews it in time, and gets another when it is lost. When
 // the store cannot be reached it goes on with the lease that it has until that ends.
 import type { Clock } from '../runtime/clock.ts';
-import type { Lease } from '../store/lease.ts';
+import { isHeldBy } from '../store/choose-lease.ts';
+import { type Lease, subnetsOf } from '../store/lease.ts';
 import { type LeaseSubnets, leaseKey } from '../store/lease-key.ts';
 import type { LeaseSnapshot, LeaseStore } from '../store/lease-store.ts';
 import { isStoreError } from '../store/store-error.ts';
@@ -15,6 +16,8 @@ export interface LeaseHolderOptions {
   readonly clock: Clock;
   /** The subnets of the node's last life. */
   readonly previous: () => LeaseSubnets | undefined;
+  /** Hears what became of the lease without our doing: that it is lost, that it is back or another. */
+  readonly onNews?: (news: string) => void;
 }
 
 export interface HeldLease {
@@ -43,7 +46,7 @@ export interface LeaseHolder {
 }
 
 export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
-  const { store, node, renewInterval, clock } = options;
+  const { store, node, renewInterval, clock, onNews = () => {} } = options;
   let lease: Lease | undefined;
   let published: string | undefined;
   let lost = false;
@@ -59,9 +62,11 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
     renewedAt === undefined ? Number.POSITIVE_INFINITY : renewedAt + renewInterval;
 
   async function acquire(advertisement: Advertisement, signal: AbortSignal): Promise<void> {
-    const previous = lease ?? options.previous();
+    const before = lease;
+    const previous = before ?? options.previous();
     told.add(whereabouts(advertisement));
     lease = await store.acquire({ ...advertisement, node, previous }, signal);
+    if (before !== undefined) tellWhere(before, lease);
     published = JSON.stringify(advertisement);
     told.add(whereabouts(lease));
     lost = false;
@@ -77,9 +82,24 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
       return true;
     } catch (problem) {
       if (!isStoreError(problem, 'lost')) throw problem;
-      lost = true;
+      lose(`the lease of ${namesOf(lease)} could not be renewed: it is gone or another’s`);
       return false;
     }
+  }
+
+  function lose(news: string): void {
+    if (lost) return;
+    lost = true;
+    onNews(news);
+  }
+
+  function tellWhere(before: Lease, now: Lease): void {
+    const [old, subnets] = [namesOf(before), namesOf(now)];
+    if (old !== subnets)
+      onNews(
+        `has moved from ${old} to ${subnets}: pods with addresses of the old subnet are not reached any more`,
+      );
+    else if (lost) onNews(`has the lease of ${subnets} again`);
   }
 
   async function attempt(work: () => Promise<void>, signal: AbortSignal): Promise<HeldLease> {
@@ -107,7 +127,11 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
     notice(snapshot) {
       if (lease === undefined || snapshot.config === undefined) return;
       const found = snapshot.leases.get(leaseKey(lease));
-      if (found === undefined || (found.node !== undefined && found.node !== node)) lost = true;
+      if (found === undefined) lose(`the lease of ${namesOf(lease)} is gone from the store`);
+      else if (!isHeldBy(found, lease))
+        lose(
+          `the lease of ${namesOf(lease)} is another’s now: ${found.node ?? found.publicIp ?? found.publicIp6}`,
+        );
       seen = found?.node === node ? found : undefined;
     },
     get isHeld() {
@@ -131,6 +155,10 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
       return `another machine calls itself "${node}" too: the lease of this name is that of ${seen.publicIp ?? seen.publicIp6}`;
     },
   };
+}
+
+function namesOf(lease: Lease): string {
+  return subnetsOf(lease).join(' and ');
 }
 
 /** What a lease tells the other nodes of its holder. */

@@ -1,5 +1,5 @@
-// Remembers, in the state directory, what Netloom made that bears no mark of its own: files by their content, and iptables
-// chains. Cleaning up takes away what is recorded here and still as it was made.
+// Remembers, in the state directory, what Netloom made that bears no mark of its own: files by their content, sysctls by their
+// value, and iptables chains. Cleaning up takes away what is recorded here and still as it was made.
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,6 +12,8 @@ const shape = z.object({
   files: z.record(z.string(), z.string()),
   /** True when iptables carries our rules, or did. */
   iptables: z.boolean(),
+  /** By key: the value that was there before the first writing, and the last one that was written. */
+  sysctls: z.record(z.string(), z.object({ before: z.string(), written: z.string() })).default({}),
 });
 
 type Made = z.output<typeof shape>;
@@ -21,7 +23,10 @@ export interface MadeRecord {
   readonly iptables: boolean;
   /** The paths that were written, with the digest of what. */
   readonly files: ReadonlyMap<string, string>;
+  readonly sysctls: ReadonlyMap<string, { readonly before: string; readonly written: string }>;
   noteFile(path: string, text: string): void;
+  /** Before it is written. `before` counts only the first time. */
+  noteSysctl(key: string, values: { readonly before: string; readonly written: string }): void;
   noteIptables(used: boolean): void;
 }
 
@@ -49,6 +54,14 @@ export function openMadeRecord(stateDirectory: string): MadeRecord {
     get files() {
       return new Map(Object.entries(made.files));
     },
+    get sysctls() {
+      return new Map(Object.entries(made.sysctls));
+    },
+    noteSysctl: (key, { before, written }) =>
+      change({
+        ...made,
+        sysctls: { ...made.sysctls, [key]: { before: made.sysctls[key]?.before ?? before, written } },
+      }),
     noteFile: (file, text) => change({ ...made, files: { ...made.files, [file]: textDigest(text) } }),
     noteIptables: (used) => change({ ...made, iptables: used }),
   };
@@ -58,6 +71,6 @@ function read(path: string): Made {
   try {
     return shape.parse(JSON.parse(readFileIfThere(path) ?? ''));
   } catch {
-    return { files: {}, iptables: false };
+    return { files: {}, iptables: false, sysctls: {} };
   }
 }

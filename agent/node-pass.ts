@@ -34,7 +34,7 @@ export interface PassPorts {
   readonly sysctls: Sysctls;
   readonly holder: LeaseHolder;
   readonly macs: MacKeeper;
-  readonly made: Pick<MadeRecord, 'noteFile'>;
+  readonly made: Pick<MadeRecord, 'noteFile' | 'noteSysctl'>;
   /** The node's pods; nobody keeps them if absent. */
   readonly pods?: () => Promise<readonly Pod[]>;
   /** What was made of the peers in the last pass. */
@@ -189,7 +189,7 @@ async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult
     add(steps, kind);
     if (settled !== undefined && unchanged && !settled.failed.has(subject)) add(repairs, kind);
   };
-  const sysctls = ensureSysctls(desired.sysctls, ports.sysctls);
+  const sysctls = ensureSysctls(desired.sysctls, ports.sysctls, ports.made.noteSysctl);
   for (const key of sysctls.written) {
     note('sysctl', `sysctl ${key}`, settled?.desired.sysctls.get(key) === desired.sysctls.get(key));
   }

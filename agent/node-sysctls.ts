@@ -37,12 +37,22 @@ export function differingSysctls(wanted: ReadonlyMap<string, string>, sysctls: S
   });
 }
 
-export function ensureSysctls(wanted: ReadonlyMap<string, string>, sysctls: Sysctls): EnsuredSysctls {
+/** Of one link: they come and go with it. */
+const ofLink = /^net\/ipv[46]\/(?:conf|neigh)\/(?!all\/|default\/)/;
+
+/** `note` hears of each that outlasts the links, before it is written. */
+export function ensureSysctls(
+  wanted: ReadonlyMap<string, string>,
+  sysctls: Sysctls,
+  note: (key: string, values: { readonly before: string; readonly written: string }) => void,
+): EnsuredSysctls {
   const written: string[] = [];
   const failed = new Map<string, unknown>();
   for (const key of differingSysctls(wanted, sysctls)) {
     try {
-      sysctls.write(key, wanted.get(key) ?? '');
+      const value = wanted.get(key) ?? '';
+      if (!ofLink.test(key)) note(key, { before: sysctls.read(key) ?? value, written: value });
+      sysctls.write(key, value);
       written.push(key);
     } catch (error) {
       failed.set(key, error);

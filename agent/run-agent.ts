@@ -7,14 +7,11 @@ import { SeenGeneration } from '../kernel/nft/seen-generation.ts';
 import { type Clock, realClock } from '../runtime/clock.ts';
 import { type Check, createHttpServer, type HttpServer, type HttpServerOptions } from '../runtime/http.ts';
 import type { Log } from '../runtime/log.ts';
-import { DirectoryLeaseStore } from '../store/directory/directory-lease-store.ts';
-import {
-  type Following,
-  type FollowStatus,
-  followingNote,
-  followStatus,
-} from '../store/directory/following.ts';
 import type { LeaseSubnets } from '../store/lease-key.ts';
+import type { LeaseStore } from '../store/lease-store.ts';
+import { openLeaseStore } from '../store/open-lease-store.ts';
+import type { SourceStatus } from '../store/source-status.ts';
+import { leaseStoreChoice } from '../store/store-settings.ts';
 import { type Agent, createAgent } from './agent.ts';
 import { addCniRoute, type CniHandler } from './cni-route.ts';
 import type { NodeChoices } from './desired-state.ts';
@@ -27,7 +24,7 @@ import { type NodeKernel, openNode } from './open-node.ts';
 import { createPodList, type Pod } from './pod-list.ts';
 import { createPodRulesKeeper } from './pod-rules-keeper.ts';
 import type { AgentSettings } from './settings.ts';
-import { agentStatus, isReady } from './status.ts';
+import { agentStatus, isReady, nodeReport } from './status.ts';
 import type { UnderlaySettings } from './underlay.ts';
 import { AttachmentRecords } from './wiring/attachment-record.ts';
 import type { PodFirewall } from './wiring/pod-firewall.ts';
@@ -64,15 +61,17 @@ export function agentSocketPath(runDirectory: string): string {
 /** Starts everything. Rejects when a socket cannot be had or the kernel refuses. */
 export async function startAgent(settings: AgentSettings, options: RunAgentOptions): Promise<RunningAgent> {
   const { log, netns, clock = realClock } = options;
+  let status: SourceStatus | undefined;
+  const store = await openLeaseStore(leaseStoreChoice(settings), {
+    mountType: (path) => mountedAt(path)?.type,
+    onStatus(now, note) {
+      status = now;
+      if (note !== undefined) log.component('store').info(now, note);
+    },
+  });
   const made = openMadeRecord(settings.stateDirectory);
   const beside = options.beside ?? new SeenGeneration();
   const kernel = openNode({ netns, masquerade: settings.masquerade, made, beside });
-  let followed: FollowStatus | undefined;
-  const store = openStore(settings, (following) => {
-    followed = followStatus(settings.storeDirectory, following);
-    const note = followingNote(settings.storeDirectory, following);
-    if (note !== undefined) log.component('store').info(followed, note);
-  });
   const metrics = createAgentMetrics(clock.now);
   const podFirewall = openPodFirewall({ netns, beside });
   const pods = createPodList(settings.ipamDirectory);
@@ -82,12 +81,15 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
       records: new AttachmentRecords(settings),
       firewall: podFirewall,
     }),
-    ...loopOptions(settings, { kernel, store, clock, made, files: options.files ?? new Map() }),
+    ...loopOptions(settings, { kernel, store, clock, made, log, files: options.files ?? new Map() }),
     log: log.component('agent'),
-    onPass: (state) => metrics.observe(state),
+    onPass(state) {
+      metrics.observe(state);
+      store.report?.(nodeReport(state));
+    },
   });
   const cni = options.cni?.(agent, podFirewall);
-  const servers = openServers(agent, { settings, log, metrics, clock, pods, cni, store: () => followed });
+  const servers = openServers(agent, { settings, log, metrics, clock, pods, cni, store: () => status });
   const close = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.close()));
     await cni?.close();
@@ -107,17 +109,6 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
     await close();
     throw error;
   }
-}
-
-function openStore(settings: AgentSettings, onFollow: (following: Following) => void): DirectoryLeaseStore {
-  return new DirectoryLeaseStore({
-    directory: settings.storeDirectory,
-    ttlMs: settings.leaseTtl,
-    watch: settings.directoryWatch,
-    pollMs: settings.directoryPollInterval,
-    mountType: (path) => mountedAt(path)?.type,
-    onFollow,
-  });
 }
 
 /** Runs until the signal aborts. Rejects when it cannot start. */
@@ -145,14 +136,15 @@ export async function runAgent(
 }
 
 interface LoopParts {
+  readonly log: Log;
   readonly made: MadeRecord;
   readonly kernel: NodeKernel;
-  readonly store: DirectoryLeaseStore;
+  readonly store: LeaseStore;
   readonly clock: Clock;
   readonly files: ReadonlyMap<string, string>;
 }
 
-function loopOptions(settings: AgentSettings, { kernel, store, clock, made, files }: LoopParts) {
+function loopOptions(settings: AgentSettings, { kernel, store, clock, made, files, log }: LoopParts) {
   const node = settings.nodeName;
   return {
     node,
@@ -171,6 +163,7 @@ function loopOptions(settings: AgentSettings, { kernel, store, clock, made, file
       clock,
       renewInterval: Math.min(settings.leaseRenewInterval, settings.leaseTtl / 3),
       previous: () => previousSubnets(settings.subnetFile),
+      onNews: (news) => log.component('agent').warn(news),
     }),
     syncInterval: settings.syncInterval,
     clock,
@@ -220,7 +213,7 @@ interface ServerParts {
   readonly clock: Clock;
   readonly cni: CniHandler | undefined;
   readonly pods: () => Promise<readonly Pod[]>;
-  readonly store: () => FollowStatus | undefined;
+  readonly store: () => SourceStatus | undefined;
 }
 
 /** The unix socket serves everything; TCP only what monitoring reads. */

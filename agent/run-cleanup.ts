@@ -2,12 +2,14 @@
 import type { Netns } from '../kernel/netns.ts';
 import { openNftDriver } from '../kernel/nft/driver.ts';
 import { openRouteDriver } from '../kernel/route/driver.ts';
-import { DirectoryLeaseStore } from '../store/directory/directory-lease-store.ts';
+import { openLeaseStore } from '../store/open-lease-store.ts';
+import { leaseStoreChoice } from '../store/store-settings.ts';
 import { type CleanupReport, cleanUp } from './cleanup.ts';
 import { createIptablesFirewall } from './iptables-firewall.ts';
 import { openMadeRecord } from './made-record.ts';
 import { agentTable } from './masquerade-nftables.ts';
 import { createNftFirewall } from './nft-firewall.ts';
+import { openSysctls } from './node-sysctls.ts';
 import { agentSocketPath } from './run-agent.ts';
 import type { AgentSettings } from './settings.ts';
 import { AttachmentRecords } from './wiring/attachment-record.ts';
@@ -28,7 +30,7 @@ export async function runCleanup(
   options: RunCleanupOptions,
 ): Promise<CleanupReport> {
   const { dryRun, signal, netns } = options;
-  const store = new DirectoryLeaseStore({ directory: settings.storeDirectory, ttlMs: settings.leaseTtl });
+  const store = await openLeaseStore(leaseStoreChoice(settings));
   const route = openRouteDriver({ netns });
   const nft = openNftDriver({ netns });
   const firewall = openPodFirewall({ netns });
@@ -43,6 +45,7 @@ export async function runCleanup(
       iptables: createIptablesFirewall({ netns }),
       hasNftTable: () => nft.read([agentTable]).state.size > 0,
       made: openMadeRecord(settings.stateDirectory),
+      sysctls: openSysctls(netns),
       attachments: {
         all: () => records.all().records.map(({ attachment }) => attachment),
         remove: (attachment) => wiring.del({ ...settings, attachment, netns: '' }),

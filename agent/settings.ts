@@ -6,7 +6,7 @@ import { Prefix } from '../net/prefix.ts';
 import { logFormats, logLevels } from '../runtime/log.ts';
 import { type SettingsOf, setting, settingsTable } from '../runtime/settings/setting.ts';
 import { choice, duration, flag, hostPort, list, parsed, text } from '../runtime/settings/setting-types.ts';
-import { directoryWatchChoices } from '../store/directory/following.ts';
+import { leaseStoreSettings } from '../store/store-settings.ts';
 
 const node = 'Node';
 const leases = 'Leases';
@@ -73,29 +73,10 @@ export const agentSettings = settingsTable({
   nodeName: setting(nodeName, {
     group: node,
     default: hostname(),
+    defaultWords: 'the host’s name',
     help: 'Name of this node; the same over restarts, unique among the nodes',
   }),
-  storeDirectory: setting(text(), {
-    group: leases,
-    placeholder: 'path',
-    default: '/var/lib/netloom/leases',
-    help: 'Directory that the nodes share: "config", in the format of flannel\'s net-conf.json, and a lease a node',
-  }),
-  directoryWatch: setting(choice(directoryWatchChoices), {
-    group: leases,
-    default: 'auto',
-    help: 'How changes in the directory are seen: as the kernel tells (notify), or by looking again and again (poll); auto polls on file systems that machines share (nfs, 9p, vboxsf, cifs, fuse …)',
-  }),
-  directoryPollInterval: setting(duration({ min: '100ms', max: '1h' }), {
-    group: leases,
-    default: '1s',
-    help: 'Time from one look at the directory to the next, where it is polled',
-  }),
-  leaseTtl: setting(duration({ min: '10s' }), {
-    group: leases,
-    default: '24h',
-    help: 'A lease that was not renewed for this long is over; the same on all nodes',
-  }),
+  ...leaseStoreSettings(leases),
   leaseRenewInterval: setting(duration({ min: '1s' }), {
     group: leases,
     default: '1h',

@@ -2,7 +2,7 @@
 import type { Prefix } from '../net/prefix.ts';
 import { errorMessage } from '../runtime/error-text.ts';
 import type { Lease } from '../store/lease.ts';
-import type { StoreProblem } from '../store/lease-store.ts';
+import type { NodeReport, StoreProblem } from '../store/lease-store.ts';
 import type { PassResult } from './node-pass.ts';
 import { peerName } from './peer-name.ts';
 
@@ -214,4 +214,18 @@ function text(value: { toString(): string } | undefined): string | null {
 
 function time(milliseconds: number | undefined): string | null {
   return milliseconds === undefined ? null : new Date(milliseconds).toISOString();
+}
+
+/** What a store shows to operators. */
+export function nodeReport(state: AgentState): NodeReport {
+  const { pass, storeProblems } = state;
+  const refused = (pass?.desired?.rejected ?? []).map(({ lease, reason }) => ({
+    object: lease.node === undefined ? peerName(lease) : `nodes/${lease.node}`,
+    message: `peer left out: ${reason}`,
+  }));
+  return {
+    ready: isReady(state),
+    blockers: pass?.blockers ?? ['the first pass is not done'],
+    problems: [...storeProblems, ...refused],
+  };
 }

@@ -309,7 +309,7 @@ describe('the network around the pods', () => {
 
   test('the directory of leases', () => {
     const store = {
-      directory: '/leases',
+      name: '/leases',
       problems: [{ object: '/leases/subnets/x', message: 'no' }],
       leases: [
         { name: 'n2', renewedAt: sampleFacts.now + 120_000 },
@@ -321,6 +321,9 @@ describe('the network around the pods', () => {
       'warning lease-store /leases/subnets/x -> nothing',
       'warning clock-skew lease of n2 -> nothing',
       'error stale-mount /leases -> nothing',
+    ]);
+    expect(told1({ store: { ...store, failure: 'refused', leases: [], mount: undefined } })).toEqual([
+      'error lease-store /leases -> nothing',
     ]);
     expect(
       told1({

@@ -1,10 +1,11 @@
-// Reads what pods' packets meet of the node beside its firewall: routes, addresses, MTUs, sysctls, and the directory of leases. It changes
+// Reads what pods' packets meet of the node beside its firewall: routes, addresses, MTUs, sysctls, and the store of leases. It changes
 // nothing.
 import { mountedAt } from '../../kernel/mounted-at.ts';
 import type { Netns } from '../../kernel/netns.ts';
 import { netloomRouteProtocol, type RouteState } from '../../kernel/route/objects.ts';
 import { errorMessage } from '../../runtime/error-text.ts';
-import { DirectoryLeaseStore } from '../../store/directory/directory-lease-store.ts';
+import { defaultTtlMs } from '../../store/directory/directory-lease-store.ts';
+import { type LeaseStoreChoice, leaseStoreName, openLeaseStore } from '../../store/open-lease-store.ts';
 import { openSysctls } from '../node-sysctls.ts';
 import { peerName } from '../peer-name.ts';
 import { CniError } from '../wiring/cni-error.ts';
@@ -21,7 +22,7 @@ export interface SurroundingSources {
   /** There is a service proxy of ours; false if absent. */
   readonly hasProxy?: boolean;
   /** The leases; not looked at if absent. */
-  readonly leases?: { readonly directory: string; readonly ttlMs: number };
+  readonly leases?: LeaseStoreChoice;
   readonly netns?: Netns | undefined;
   readonly signal?: AbortSignal;
 }
@@ -73,24 +74,27 @@ function readValues(keys: readonly string[], netns: Netns | undefined): Readonly
 }
 
 async function readStore({ leases, signal }: SurroundingSources): Promise<StoreFacts> {
-  if (leases === undefined) return { directory: '', problems: [], leases: [], mount: undefined };
-  const { directory, ttlMs } = leases;
-  const mount = mountedAt(directory);
-  const store = new DirectoryLeaseStore({ directory, ttlMs });
+  if (leases === undefined) return { name: '', problems: [], leases: [], mount: undefined };
+  const name = leaseStoreName(leases);
+  const mount = leases.kind === 'directory' ? mountedAt(leases.directory) : undefined;
+  // A lease in a directory is dated by its node's clock.
+  const ttlMs = leases.kind === 'directory' ? (leases.ttlMs ?? defaultTtlMs) : undefined;
   try {
+    await using opened = new AsyncDisposableStack();
+    const store = opened.adopt(await openLeaseStore(leases), (one) => one.close());
     const snapshot = await store.snapshot(signal ?? new AbortController().signal);
     return {
-      directory,
+      name,
       mount,
       // A node of another kind of store, or none yet: nothing is wrong with a directory that is not there.
-      problems: snapshot.config === undefined ? [] : snapshot.problems,
+      problems: snapshot.config === undefined && leases.kind === 'directory' ? [] : snapshot.problems,
       leases: [...snapshot.leases.values()].flatMap((lease) =>
-        lease.expiresAt === undefined ? [] : [{ name: peerName(lease), renewedAt: lease.expiresAt - ttlMs }],
+        lease.expiresAt === undefined || ttlMs === undefined
+          ? []
+          : [{ name: peerName(lease), renewedAt: lease.expiresAt - ttlMs }],
       ),
     };
   } catch (error) {
-    return { directory, mount, problems: [{ object: directory, message: errorMessage(error) }], leases: [] };
-  } finally {
-    await store.close();
+    return { name, mount, failure: errorMessage(error), problems: [], leases: [] };
   }
 }

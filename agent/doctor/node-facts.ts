@@ -93,7 +93,10 @@ export interface Surroundings {
 }
 
 export interface StoreFacts {
-  readonly directory: string;
+  /** The directory's path, or the addresses of the servers. */
+  readonly name: string;
+  /** Why it cannot be read at all. */
+  readonly failure?: string | undefined;
   /** What is wrong in it. */
   readonly problems: readonly { readonly object: string; readonly message: string }[];
   readonly leases: readonly {
@@ -101,6 +104,6 @@ export interface StoreFacts {
     /** Milliseconds since 1970, by its node's clock. */
     readonly renewedAt: number;
   }[];
-  /** The file system that the directory is on, and the options that it is mounted with. */
+  /** Of a directory: the file system that it is on, and the options that it is mounted with. */
   readonly mount: { readonly type: string; readonly options: readonly string[] } | undefined;
 }

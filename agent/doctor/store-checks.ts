@@ -1,4 +1,4 @@
-// Checks of the directory of leases: what is wrong in it, clocks that differ, caches that show old state. Pure.
+// Checks of the store of leases: what is wrong in it, clocks that differ, caches that show old state. Pure.
 import type { Finding } from './finding.ts';
 import type { NodeFacts } from './node-facts.ts';
 
@@ -6,13 +6,25 @@ import type { NodeFacts } from './node-facts.ts';
 const tolerableSkew = 60_000;
 
 export function storeProblems({ surroundings: { store } }: NodeFacts): readonly Finding[] {
+  const { name, failure } = store;
+  if (failure !== undefined)
+    return [
+      {
+        check: 'lease-store',
+        severity: 'error',
+        object: name,
+        finding: 'the store of leases cannot be read: the node keeps what it has, and hears of no change',
+        evidence: failure,
+        remedy: 'see that it runs, that this node reaches it, and that it may read there',
+      },
+    ];
   return store.problems.map(({ object, message }) => ({
     check: 'lease-store',
     severity: 'warning',
     object,
-    finding: 'something in the directory of leases is left out, or kept as it last was',
+    finding: 'something in the store of leases is left out, or kept as it last was',
     evidence: message,
-    remedy: `mend it in "${store.directory}", or remove it`,
+    remedy: `mend it in "${store.name}", or remove it`,
   }));
 }
 
@@ -41,14 +53,14 @@ const stale: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 export function staleMount({ surroundings: { store } }: NodeFacts): readonly Finding[] {
-  const { mount, directory } = store;
+  const { mount, name } = store;
   const option = stale.get(mount?.type ?? '')?.find((one) => mount?.options.includes(one));
   if (mount === undefined || option === undefined) return [];
   return [
     {
       check: 'stale-mount',
       severity: 'error',
-      object: directory,
+      object: name,
       finding: 'this node does not see what other nodes write: two may take one subnet',
       evidence: `it is on ${mount.type}, mounted with ${option}`,
       remedy: `mount it without ${option}${mount.type === '9p' ? ' (cache=none)' : ''}: see docs/directory-store.md`,

@@ -17,7 +17,8 @@ import { queueDirectory } from '../../cni/del-queue-entry.ts';
 import { proxySocketPath } from '../../proxy/proxy-servers.ts';
 import { proxySettings } from '../../proxy/settings.ts';
 import { addOptions } from '../../runtime/settings/settings-flags.ts';
-import { DirectoryLeaseStore } from '../../store/directory/directory-lease-store.ts';
+import { openLeaseStore } from '../../store/open-lease-store.ts';
+import { leaseStoreChoice } from '../../store/store-settings.ts';
 import type { CommandContext } from '../context.ts';
 import { proxyModeFeatures } from '../doctor-proxy-modes.ts';
 import { type DoctorVisit, doctorJson, doctorText } from '../doctor-text.ts';
@@ -87,24 +88,24 @@ function factSources(settings: AgentSettings, signal: AbortSignal): FactSources 
     queueDirectory: queueDirectory(settings.stateDirectory),
     conflists: { directory: settings.cniConfDirectory, own: conflistName },
     hasProxy: existsSync(proxySocketPath(runDirectory)),
-    leases: { directory: settings.storeDirectory, ttlMs: settings.leaseTtl },
+    leases: leaseStoreChoice(settings),
     signal,
   };
 }
 
 async function nodeSetup(
-  { masquerade, storeDirectory: directory }: AgentSettings,
+  settings: AgentSettings,
   { proxyMode, signal }: { readonly proxyMode: string; readonly signal: AbortSignal },
 ): Promise<NodeSetup> {
-  const store = new DirectoryLeaseStore({ directory });
+  const { masquerade } = settings;
   try {
+    await using opened = new AsyncDisposableStack();
+    const store = opened.adopt(await openLeaseStore(leaseStoreChoice(settings)), (one) => one.close());
     const { backend } = await store.networkConfig(signal);
     return { masquerade, proxyMode, backend: backend.kind === 'opaque' ? backend.type : backend.kind };
   } catch {
     // What is wrong with it is told by the checks.
     return { masquerade, proxyMode, backend: undefined };
-  } finally {
-    await store.close();
   }
 }
 

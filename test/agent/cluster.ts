@@ -46,6 +46,8 @@ export interface TestNode {
 export interface ClusterOptions {
   readonly nodes: number;
   readonly config?: object;
+  /** The executable of the agents; this checkout's unless given. */
+  readonly program?: string;
   /** More flags of every agent, without their dashes. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -54,9 +56,11 @@ export class TestCluster {
   readonly directory = mkdtempSync(join(tmpdir(), 'netloom-agent-'));
   readonly fabric = testNetns();
   readonly nodes: readonly TestNode[];
+  readonly #netloom: string;
 
   constructor(options: ClusterOptions) {
     mkdirSync(this.store, { recursive: true });
+    this.#netloom = options.program ?? netloom;
     this.writeConfig(options.config ?? { Network: '10.244.0.0/16', Backend: { Type: 'vxlan' } });
     run(`ip -n ${this.fabric.name} link add br0 type bridge`);
     run(`ip -n ${this.fabric.name} link set br0 up`);
@@ -110,7 +114,7 @@ export class TestCluster {
   /** `more` are further flags, `wrapper` is a command that the agent is run by. */
   start(node: TestNode, more: readonly string[] = [], wrapper: readonly string[] = []): void {
     const log = openSync(logPath(node), 'a');
-    const program = ['nsenter', `--net=/run/netns/${node.place.name}`, ...wrapper, netloom, 'agent'];
+    const program = ['nsenter', `--net=/run/netns/${node.place.name}`, ...wrapper, this.#netloom, 'agent'];
     const [command = '', ...args] = [...program, ...node.flags, ...more];
     node.agent = spawn(command, args, { stdio: ['ignore', log, log] });
     closeSync(log);
