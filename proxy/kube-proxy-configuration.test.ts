@@ -52,17 +52,16 @@ showHiddenMetricsForVersion: ""
 winkernel: {enableDSR: false, forwardHealthCheckVip: false, networkName: "", rootHnsEndpointName: "", sourceVip: ""}
 `) as Readonly<Record<string, unknown>>;
 
-test('what kubeadm writes is taken as it is: only the cluster’s network says something', () => {
+test('what kubeadm writes is taken as it is: only the API server and the cluster’s network say something', () => {
   expect(isKubeProxyConfiguration({ path, values: kubeadm })).toBe(true);
   const { values, notes, options } = load(kubeadm);
   expect(values).toEqual({
     bindAddress: '0.0.0.0',
     clusterCidr: '10.244.0.0/16',
+    kubeconfig: '/var/lib/kube-proxy/kubeconfig.conf',
     logLevel: 'info',
   });
-  expect(notes).toEqual([
-    `${path}: clientConnection.kubeconfig is passed over: services come from serviceDirectory, not from an API server`,
-  ]);
+  expect(notes).toEqual([]);
   expect(options).toMatchObject({
     mode: 'nftables',
     masqueradeMark: 0x4000,
@@ -70,7 +69,27 @@ test('what kubeadm writes is taken as it is: only the cluster’s network says s
     metrics: { host: '127.0.0.1', port: 10249 },
     conntrack: { maxPerCore: 32768, min: 131072, tcpEstablishedTimeout: 86_400_000 },
     oomScoreAdjust: -999,
+    services: { kind: 'kubernetes', access: { kubeconfig: '/var/lib/kube-proxy/kubeconfig.conf' } },
   });
+});
+
+test('services come from an API server when anything says so, unless the directory is asked for', () => {
+  const kindOf = (values: Readonly<Record<string, unknown>>) => load(values).options.services.kind;
+  const flags = (given: Readonly<Record<string, unknown>>) =>
+    proxyOptions(resolveSettings(proxySettings, { flags: given, environment: {} }).settings).services;
+  expect(kindOf({})).toBe('directory');
+  expect(kindOf({ clientConnection: { kubeconfig: '/k' } })).toBe('kubernetes');
+  expect(flags({ serviceStore: 'directory', kubeconfig: '/k' }).kind).toBe('directory');
+  expect(flags({ kubeSubnetMgr: 'true', nodeName: 'N1' })).toMatchObject({ kind: 'kubernetes', node: 'n1' });
+  // kube-proxy's names go first.
+  expect(
+    flags({ kubeconfigFile: '/a', kubeconfig: '/b', kubeApiUrl: 'https://a', master: 'https://b' }),
+  ).toMatchObject({
+    access: { kubeconfig: '/b', server: 'https://b' },
+  });
+  expect(
+    load({ detectLocalMode: 'NodeCIDR', clientConnection: { kubeconfig: '/k' } }).options.detectsByNode,
+  ).toBe(true);
 });
 
 describe('each field', () => {

@@ -20,7 +20,8 @@ const to = (name: SettingName, convert?: (value: unknown) => unknown): Use =>
   convert === undefined ? { kind: 'setting', name } : { kind: 'setting', name, convert };
 const ignored = (why: string): Use => ({ kind: 'ignored', why });
 
-const notKubernetes = 'services come from serviceDirectory, not from an API server';
+const fewRequests = 'the proxy asks for a list and a watch of each kind, and no more';
+const onlyJson = 'JSON is spoken';
 const windows = 'it only concerns Windows';
 
 /** Fields of each mode that only count in it. */
@@ -53,8 +54,13 @@ function modeFields(mode: ProxyModeName): Readonly<Record<string, Use>> {
 const fields: Readonly<Record<string, Use>> = {
   bindAddress: to('bindAddress'),
   bindAddressHardFail: to('bindAddressHardFail'),
+  'clientConnection.acceptContentTypes': ignored(onlyJson),
+  'clientConnection.burst': ignored(fewRequests),
+  'clientConnection.contentType': ignored(onlyJson),
+  'clientConnection.kubeconfig': to('kubeconfig'),
+  'clientConnection.qps': ignored(fewRequests),
   clusterCIDR: to('clusterCidr'),
-  configSyncPeriod: ignored('what changes in the directory is seen at once'),
+  configSyncPeriod: ignored('what changes is seen at once'),
   'conntrack.maxPerCore': to('conntrackMaxPerCore'),
   'conntrack.min': to('conntrackMin'),
   'conntrack.tcpBeLiberal': to('conntrackTcpBeLiberal'),
@@ -81,7 +87,6 @@ const fields: Readonly<Record<string, Use>> = {
 
 /** Of what is below these, all is passed over for one reason. */
 const sections: Readonly<Record<string, string>> = {
-  clientConnection: notKubernetes,
   featureGates: 'what they would turn on is there, or is not',
   logging: 'the log has a level and a format only',
   winkernel: windows,
@@ -193,6 +198,13 @@ export function kubeProxyConfiguration(settings: ProxySettings): Readonly<Record
     kind,
     bindAddress: settings.bindAddress.toString(),
     bindAddressHardFail: settings.bindAddressHardFail,
+    clientConnection: {
+      acceptContentTypes: '',
+      burst: 0,
+      contentType: '',
+      kubeconfig: settings.kubeconfig ?? settings.kubeconfigFile ?? '',
+      qps: 0,
+    },
     clusterCIDR: settings.clusterCidr.join(','),
     conntrack: {
       maxPerCore: settings.conntrackMaxPerCore,

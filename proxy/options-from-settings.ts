@@ -4,6 +4,7 @@ import type { Family, IpAddress } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
 import { flagName } from '../runtime/settings/setting-names.ts';
 import { SettingsError, type SettingsProblem } from '../runtime/settings/settings-error.ts';
+import { serviceSourceChoice } from '../store/store-settings.ts';
 import type { IpvsChoices } from './ipvs/ipvs-choices.ts';
 import type { NodePortAddress, ProxyOptions } from './proxy-options.ts';
 import type { LocalDetector } from './rule-context.ts';
@@ -24,8 +25,16 @@ export function proxyOptions(
   { configuration = {} }: { readonly configuration?: Readonly<Record<string, unknown>> } = {},
 ): ProxyOptions {
   const problems: SettingsProblem[] = [];
+  const services = serviceSourceChoice(settings);
+  // A store that knows nodes knows their networks too.
+  const detectsByNode =
+    services.kind === 'kubernetes' &&
+    settings.detectLocalMode === 'NodeCIDR' &&
+    settings.nodeCidr.length === 0;
   const local = new Map(
-    families.map((family) => [family, localDetector(family, settings, problems)] as const),
+    detectsByNode
+      ? []
+      : families.map((family) => [family, localDetector(family, settings, problems)] as const),
   );
   const perFamily = (name: keyof ProxySettings & string, prefixes: readonly Prefix[]) => {
     for (const family of families)
@@ -43,8 +52,8 @@ export function proxyOptions(
     mode,
     families: bindAddress.family === 4 ? [4, 6] : [6, 4],
     nodeIps: isUnspecified(bindAddress) ? [] : [bindAddress],
-    serviceDirectory: settings.serviceDirectory,
-    serviceWatch: { watch: settings.directoryWatch, pollMs: settings.directoryPollInterval },
+    services,
+    detectsByNode,
     localDetectors: { 4: local.get(4) ?? { kind: 'none' }, 6: local.get(6) ?? { kind: 'none' } },
     masqueradeAll: settings.masqueradeAll,
     masqueradeMark: (1 << settings.iptablesMasqueradeBit) >>> 0,

@@ -271,6 +271,22 @@ test('another context is a look at everything; the same one is nothing', async (
   expect(loop.state.context.masqueradeAll).toBe(true);
 });
 
+test('another zone is a look at what has hints for zones, and at nothing else', async () => {
+  const { mode, loop, clock } = await running();
+  const zoneA = { address: '10.0.0.1', zoneHints: ['a'] };
+  const zoneB = { address: '10.0.0.2', zoneHints: ['b'] };
+  const slice = sampleSlice({ service: '1', endpoints: [zoneA, zoneB] });
+  loop.take(batch([], { slices: new Map([['ns/1-1', slice]]) }));
+  await clock.advance(5000);
+  const before = mode.calls.length;
+  loop.setZone('a');
+  await clock.advance(5000);
+  expect(mode.calls.slice(before)).toEqual([['ns/1/tcp']]);
+  loop.setZone('a');
+  await clock.advance(5000);
+  expect(mode.calls).toHaveLength(before + 1);
+});
+
 test('stopping leaves the rules, and nothing runs afterwards', async () => {
   const { mode, loop, clock } = await running();
   await loop.stop();

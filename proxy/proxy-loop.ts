@@ -26,6 +26,8 @@ export interface TrackedPorts {
   /** Takes a batch in. Returns the keys of ports that were added, changed or removed. */
   apply(batch: ServiceBatch): ReadonlySet<string>;
   readonly ports: ReadonlyMap<string, ServicePort>;
+  /** The node is in another zone. Returns what `apply` does. */
+  setZone(zone: string | undefined): ReadonlySet<string>;
 }
 
 /** One sync that went through. */
@@ -95,6 +97,8 @@ export interface FamilyLoop {
   take(batch: ServiceBatch): void;
   /** Everything is programmed anew if it differs. */
   setContext(context: RuleContext): void;
+  /** Endpoints with hints for zones are chosen anew. */
+  setZone(zone: string | undefined): void;
   /** Stops looking and programming. The rules stay. */
   stop(): Promise<void>;
   /** Resolves when no sync is in progress and none can start before the clock moves. */
@@ -133,6 +137,8 @@ export function createFamilyLoop(options: FamilyLoopOptions): FamilyLoop {
   const udpSlices = createUdpSlices(family);
   let { context } = options;
   let waiting: Waiting = { ...nothing(), all: true };
+  /** The zone that the tracker is to hear of. */
+  let nextZone: { readonly zone: string | undefined } | undefined;
   let filled = false;
   let syncing = false;
   let failed: ReadonlyMap<string, Error> = new Map();
@@ -163,12 +169,17 @@ export function createFamilyLoop(options: FamilyLoopOptions): FamilyLoop {
 
   /** The tracker changes only here: a mode that takes its time sees one state. */
   function takeIn(): boolean {
-    if (batches.length === 0) return false;
-    for (const batch of batches) {
-      for (const key of tracker.apply(batch)) {
+    if (batches.length === 0 && nextZone === undefined) return false;
+    const note = (keys: ReadonlySet<string>): void => {
+      for (const key of keys) {
         waiting.keys.add(key);
         if (isUdp(key)) waiting.udp.add(key);
       }
+    };
+    if (nextZone !== undefined) note(tracker.setZone(nextZone.zone));
+    nextZone = undefined;
+    for (const batch of batches) {
+      note(tracker.apply(batch));
       for (const key of udpSlices.touched(batch)) waiting.udp.add(key);
       if (filled) waiting.heardAt = Math.min(waiting.heardAt ?? batch.heardAt, batch.heardAt);
       for (const slice of batch.slices.values()) {
@@ -318,6 +329,10 @@ export function createFamilyLoop(options: FamilyLoopOptions): FamilyLoop {
       waiting.mend = false;
       log.info({ family, addresses: next.nodeIps }, "the node's addresses changed");
       runner.trigger('context');
+    },
+    setZone(zone) {
+      nextZone = { zone };
+      runner.trigger('zone');
     },
     async stop() {
       cancelPoll();

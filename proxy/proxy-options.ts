@@ -1,7 +1,7 @@
 // What a running proxy is told, whatever it was told by (flags, environment, kube-proxy's configuration file): values, all decided.
 import type { Family, IpAddress } from '../net/address.ts';
 import type { Prefix } from '../net/prefix.ts';
-import type { FollowOptions } from '../store/directory/following.ts';
+import type { ServiceSourceChoice } from '../store/open-service-source.ts';
 import type { IpvsChoices } from './ipvs/ipvs-choices.ts';
 import type { ProxyModeName } from './proxy-mode.ts';
 import type { LocalDetector } from './rule-context.ts';
@@ -42,10 +42,11 @@ export interface ProxyOptions {
   readonly families: readonly Family[];
   /** The node's own address, which also says what its primary family is. Undefined: found by the default route. */
   readonly nodeIps: readonly IpAddress[];
-  readonly serviceDirectory: string;
-  /** How changes in it are seen; `auto` if absent. */
-  readonly serviceWatch?: Pick<FollowOptions, 'watch' | 'pollMs'>;
+  /** Where services come from. */
+  readonly services: ServiceSourceChoice;
   readonly localDetectors: Readonly<Record<Family, LocalDetector>>;
+  /** Pods are told by the networks that the node's object has, in place of these. */
+  readonly detectsByNode?: boolean;
   readonly masqueradeAll: boolean;
   /** One bit, as a mask. */
   readonly masqueradeMark: number;

@@ -1,8 +1,8 @@
 // The proxy's state as JSON: what GET /status on its socket answers and `netloom status` prints. Pure; the field names are fixed,
 // scripts read them.
 import type { IpAddress } from '../net/address.ts';
-import type { FollowStatus } from '../store/directory/following.ts';
 import type { StoreProblem } from '../store/lease-store.ts';
+import type { SourceStatus } from '../store/source-status.ts';
 import { familyName } from './family-name.ts';
 import type { HealthCheckStatus } from './health-check-servers.ts';
 import type { FamilyState } from './proxy-loop.ts';
@@ -48,7 +48,7 @@ export interface ProxyStatus {
   readonly families: readonly FamilyStatus[];
   readonly healthChecks: readonly HealthCheckStatus[];
   /** Where services come from, once that was looked at. */
-  readonly source?: FollowStatus;
+  readonly source?: SourceStatus;
   readonly problems: { readonly total: number; readonly list: readonly StoreProblem[] };
 }
 
@@ -60,7 +60,7 @@ export interface ProxyState {
   })[];
   readonly healthChecks: readonly HealthCheckStatus[];
   readonly problems: readonly StoreProblem[];
-  readonly source?: FollowStatus | undefined;
+  readonly source?: SourceStatus | undefined;
 }
 
 /** What keeps the proxy from being ready; ports and services that are wrong by themselves do not. */

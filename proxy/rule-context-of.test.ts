@@ -12,7 +12,7 @@ const options: ProxyOptions = {
   mode: 'iptables',
   families: [4, 6],
   nodeIps: [],
-  serviceDirectory: '/nowhere',
+  services: { kind: 'directory', directory: '/nowhere' },
   localDetectors: { 4: { kind: 'bridge', link: 'cni0' }, 6: { kind: 'none' } },
   masqueradeAll: true,
   ipvs: defaultIpvsChoices,

@@ -7,10 +7,10 @@ import { Poller } from '../kernel/poller.ts';
 import type { Family } from '../net/address.ts';
 import { type Clock, realClock } from '../runtime/clock.ts';
 import type { Log } from '../runtime/log.ts';
-import { type FollowStatus, followingNote, followStatus } from '../store/directory/following.ts';
-import { createServiceDirectory } from '../store/directory/service-directory.ts';
 import type { StoreProblem } from '../store/lease-store.ts';
+import { openServiceSource } from '../store/open-service-source.ts';
 import type { ServiceSource } from '../store/service-source.ts';
+import type { SourceStatus } from '../store/source-status.ts';
 import { isTcpLiberal, openSysctlAccess } from './conntrack-sysctls.ts';
 import { createFamilyProxy, type FamilyProxy } from './family-proxy.ts';
 import { followServices } from './follow-services.ts';
@@ -37,7 +37,7 @@ export interface RunProxyOptions {
   readonly clock?: Clock;
   /** Of somebody else in this process who changes the ruleset. */
   readonly beside?: SeenGeneration | undefined;
-  /** Closed with the proxy. The service directory of the options if absent. */
+  /** Closed with the proxy. What the options name if absent. */
   readonly source?: ServiceSource;
   /** Whether load balancers should send this node anything; always if absent. */
   readonly nodeEligible?: () => boolean;
@@ -53,7 +53,7 @@ export interface RunningProxy {
 
 /** Starts everything. Rejects when a socket cannot be had or the kernel refuses. */
 export async function startProxy(options: ProxyOptions, run: RunProxyOptions): Promise<RunningProxy> {
-  const { netns, clock = realClock, nodeEligible = () => true } = run;
+  const { netns, clock = realClock } = run;
   const log = run.log.component('proxy');
   // Closed in reverse order: here when the start fails, else by `stop`.
   await using opened = new AsyncDisposableStack();
@@ -66,21 +66,18 @@ export async function startProxy(options: ProxyOptions, run: RunProxyOptions): P
   opened.defer(() => poller.close());
   const conntrack = openConntrack({ netns });
   opened.defer(() => conntrack.close());
-  let followed: FollowStatus | undefined;
-  const directory = options.serviceDirectory;
+  let sourceStatus: SourceStatus | undefined;
   const source =
     run.source ??
-    createServiceDirectory({
-      directory,
-      ...options.serviceWatch,
+    (await openServiceSource(options.services, {
       mountType: (path) => mountedAt(path)?.type,
-      onFollow(following) {
-        followed = followStatus(directory, following);
-        const note = followingNote(directory, following);
-        if (note !== undefined) log.info(followed, note);
+      onStatus(now, note) {
+        sourceStatus = now;
+        if (note !== undefined) log.info(now, note);
       },
-    });
+    }));
   opened.defer(() => source.close());
+  const nodeEligible = run.nodeEligible ?? (() => source.node?.state.isEligible ?? true);
 
   const health = createProxyHealth({ clock, timeout: healthTimeout(options), nodeEligible });
   const healthServers = createHealthCheckServers({ netns, isHealthy: health.isHealthy, log });
@@ -126,7 +123,10 @@ export async function startProxy(options: ProxyOptions, run: RunProxyOptions): P
   });
   opened.defer(() => node.close());
   const contextOf = (family: Family) =>
-    ruleContextOf(options, { family, state: node.state, isTcpLiberal: liberal });
+    ruleContextOf(
+      { ...options, localDetectors: localDetectors(options, source) },
+      { family, state: node.state, isTcpLiberal: liberal },
+    );
 
   const modes = (run.modes ?? createModeOpener)({ options, netns, poller, beside: run.beside });
   opened.defer(() => modes.close());
@@ -169,7 +169,7 @@ export async function startProxy(options: ProxyOptions, run: RunProxyOptions): P
       families: families.map(({ loop, tracker }) => ({ ...loop.state, counts: tracker.counts })),
       healthChecks: healthServers.status,
       problems: problems(),
-      source: followed,
+      source: sourceStatus,
     });
   servers = await openProxyServers({
     options,
@@ -184,6 +184,13 @@ export async function startProxy(options: ProxyOptions, run: RunProxyOptions): P
   opened.defer(servers.close);
 
   for (const { loop } of families) loop.start();
+  source.node?.listen(({ zone, isEligible }) => {
+    log.info({ zone, isEligible }, 'the node as the store has it');
+    for (const { family, loop } of families) {
+      if (options.zone === undefined) loop.setZone(zone);
+      if (options.detectsByNode === true) loop.setContext(contextOf(family));
+    }
+  });
   following = followServices({
     source,
     clock,
@@ -209,6 +216,18 @@ export async function startProxy(options: ProxyOptions, run: RunProxyOptions): P
   };
 }
 
+function localDetectors(
+  { localDetectors: told, detectsByNode = false }: ProxyOptions,
+  { node }: ServiceSource,
+): ProxyOptions['localDetectors'] {
+  if (!detectsByNode) return told;
+  const of = (family: Family) => {
+    const prefix = node?.state.podNetworks.find((one) => one.family === family);
+    return prefix === undefined ? ({ kind: 'none' } as const) : ({ kind: 'prefix', prefix } as const);
+  };
+  return { 4: of(4), 6: of(6) };
+}
+
 /** Runs until the signal aborts. Rejects when it cannot start. */
 export async function runProxy(
   options: ProxyOptions,
@@ -216,8 +235,9 @@ export async function runProxy(
 ): Promise<void> {
   const { signal, log } = run;
   const running = await startProxy(options, run);
-  const { mode, serviceDirectory, runDirectory } = options;
-  log.component('proxy').info({ mode, serviceDirectory, socket: proxySocketPath(runDirectory) }, 'started');
+  const { mode, services, runDirectory } = options;
+  const from = services.kind === 'directory' ? services.directory : services.kind;
+  log.component('proxy').info({ mode, services: from, socket: proxySocketPath(runDirectory) }, 'started');
   try {
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();

@@ -18,7 +18,7 @@ import {
   parsed,
   text,
 } from '../runtime/settings/setting-types.ts';
-import { directoryWatchChoices } from '../store/directory/following.ts';
+import { serviceSourceSettings } from '../store/store-settings.ts';
 import { proxyModes } from './proxy-mode.ts';
 import type { HostPort, NodePortAddress } from './proxy-options.ts';
 
@@ -94,6 +94,7 @@ export const proxySettings = settingsTable({
   nodeName: setting(nodeName, {
     group: node,
     default: hostname().toLowerCase(),
+    defaultWords: 'the host’s name',
     help: 'Name of this node, as EndpointSlices have it',
   }),
   hostnameOverride: setting(nodeName.optional(), {
@@ -109,22 +110,7 @@ export const proxySettings = settingsTable({
     default: '0.0.0.0',
     help: 'Address of this node; an unspecified one says only which family goes first',
   }),
-  serviceDirectory: setting(text(), {
-    group: services,
-    placeholder: 'path',
-    default: '/var/lib/netloom/services',
-    help: 'Directory of Service, EndpointSlice and Endpoints manifests, YAML or JSON',
-  }),
-  directoryWatch: setting(choice(directoryWatchChoices), {
-    group: services,
-    default: 'auto',
-    help: 'How changes in the directory are seen: as the kernel tells (notify), or by looking again and again (poll); auto polls on file systems that machines share (nfs, 9p, vboxsf, cifs, fuse …)',
-  }),
-  directoryPollInterval: setting(duration({ min: '100ms', max: '1h' }), {
-    group: services,
-    default: '1s',
-    help: 'Time from one look at the directory to the next, where it is polled',
-  }),
+  ...serviceSourceSettings(services),
   serviceProxyName: setting(label.optional(), {
     group: services,
     help: 'Take the services with this value of label service.kubernetes.io/service-proxy-name, in place of those without the label',

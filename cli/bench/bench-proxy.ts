@@ -88,7 +88,7 @@ function optionsFor(directory: ProxyDirectory): ProxyOptions {
     mode: 'nftables',
     families: [4],
     nodeIps: ruleContext.nodeIps,
-    serviceDirectory: directory.services,
+    services: { kind: 'directory', directory: directory.services },
     localDetectors: { 4: ruleContext.localDetector, 6: { kind: 'none' } },
     masqueradeAll: false,
     masqueradeMark: ruleContext.masqueradeMark,

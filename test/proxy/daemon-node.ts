@@ -19,6 +19,7 @@ export interface DaemonNode extends Disposable {
   readonly node: TestNetns;
   readonly directory: string;
   readonly options: ProxyOptions;
+  readonly serviceDirectory: string;
   /** Runs `ip -n NODE`. */
   ip(...args: readonly string[]): void;
   /** Runs a program inside; returns what it printed. */
@@ -43,6 +44,7 @@ export function daemonNode(more: Partial<ProxyOptions> = {}): DaemonNode {
     '-6 route add default via 2001:db8::fe dev eth0',
   ])
     ip(...line.split(' '));
+  const serviceDirectory = join(directory, 'services');
   const options: ProxyOptions = {
     nodeName: 'n1',
     zone: undefined,
@@ -50,7 +52,7 @@ export function daemonNode(more: Partial<ProxyOptions> = {}): DaemonNode {
     mode: 'nftables',
     families: [4, 6],
     nodeIps: [],
-    serviceDirectory: join(directory, 'services'),
+    services: { kind: 'directory', directory: serviceDirectory },
     localDetectors: { 4: { kind: 'none' }, 6: { kind: 'none' } },
     masqueradeAll: false,
     masqueradeMark: 0x4000,
@@ -85,6 +87,7 @@ export function daemonNode(more: Partial<ProxyOptions> = {}): DaemonNode {
     node,
     directory,
     options,
+    serviceDirectory,
     ip,
     run: (...command) =>
       execFileSync('nsenter', [`--net=${node.netns.path}`, '--', ...command], {

@@ -28,7 +28,7 @@ let proxy: RunningProxy | undefined;
 
 async function makeNode(mode: ProxyModeName): Promise<void> {
   node = daemonNode({ mode, ...(mode === 'nftables' ? {} : { minSyncPeriod: 100, syncPeriod: 30_000 }) });
-  mkdirSync(node.options.serviceDirectory, { recursive: true });
+  mkdirSync(node.serviceDirectory, { recursive: true });
   writeSysctl('net/ipv4/ip_forward', '1', { netns: node.node.netns });
   pods = [testNetns(), testNetns()];
   sockets = [];
@@ -64,7 +64,7 @@ async function stop(): Promise<void> {
 
 /** As whoever writes manifests should: another name first. */
 function write(name: string, ...objects: readonly object[]): void {
-  const path = join(node.options.serviceDirectory, `${name}.json`);
+  const path = join(node.serviceDirectory, `${name}.json`);
   writeFileSync(`${path}.new`, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
   renameSync(`${path}.new`, path);
 }
@@ -130,7 +130,7 @@ describe.each(modes)('%s', (mode) => {
       endpoints: 4,
       failedPorts: { total: 0 },
     });
-    rmSync(join(node.options.serviceDirectory, 'web.json'));
+    rmSync(join(node.serviceDirectory, 'web.json'));
     await until(async () => (await node.status()).families[0]?.services === 0);
     expect(await ask()).toBeUndefined();
   });
