@@ -12,3 +12,11 @@ test.each([
 ] as const)('%j', (followed, text) => {
   expect(followedText({ directory: '/leases', ...followed })).toBe(text);
 });
+
+test.each([
+  [true, null, 'etcd at https://a:2379, https://b:2379'],
+  [false, 'refused', 'etcd at https://a:2379, https://b:2379, not connected: refused'],
+])('servers, connected: %s', (connected, problem, text) => {
+  const servers = ['https://a:2379', 'https://b:2379'];
+  expect(followedText({ kind: 'etcd', servers, connected, problem })).toBe(text);
+});

@@ -17,12 +17,10 @@ import { UsageError } from './usage-error.ts';
 
 /** kube-proxy's flags that change nothing here, and why; those with a value, and those without. */
 const passedOver: Readonly<Record<string, string>> = {
-  '--kubeconfig <path>': 'services come from --service-directory, not from an API server',
-  '--master <url>': 'services come from --service-directory, not from an API server',
-  '--kube-api-qps <number>': 'there is no API server to spare',
-  '--kube-api-burst <number>': 'there is no API server to spare',
-  '--kube-api-content-type <type>': 'there is no API server to talk to',
-  '--config-sync-period <duration>': 'what changes in the directory is seen at once',
+  '--kube-api-qps <number>': 'the proxy asks for a list and a watch of each kind, and no more',
+  '--kube-api-burst <number>': 'the proxy asks for a list and a watch of each kind, and no more',
+  '--kube-api-content-type <type>': 'JSON is spoken',
+  '--config-sync-period <duration>': 'what changes is seen at once',
   '--feature-gates <list>': 'what they would turn on is there, or is not',
   '--profiling [boolean]': 'there are no profiles to serve',
   '--show-hidden-metrics-for-version <version>': 'no metric is hidden',

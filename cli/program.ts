@@ -43,6 +43,14 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'Removes all that Netloom made on this node, and nothing else',
     load: async () => (await import('./commands/cleanup.ts')).cleanupCommand,
   },
+  install: {
+    summary: 'Installs this release on a node: plugin, units, configuration',
+    load: async () => (await import('./commands/install.ts')).installCommand,
+  },
+  uninstall: {
+    summary: 'Removes what "netloom install" put on a node',
+    load: async () => (await import('./commands/uninstall.ts')).uninstallCommand,
+  },
   bench: {
     summary: 'Measures Netloom beside the programs that it stands in for',
     load: async () => (await import('./commands/bench.ts')).benchCommand,

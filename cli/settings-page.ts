@@ -1,8 +1,6 @@
 // docs/settings.md: the settings of agent and proxy as a page, from the tables that also make their flags. `npm run docs` writes it.
-import { hostname } from 'node:os';
 import { agentSettings } from '../agent/settings.ts';
 import { proxySettings } from '../proxy/settings.ts';
-import type { SettingsTable } from '../runtime/settings/setting.ts';
 import { settingsMarkdown } from '../runtime/settings/settings-markdown.ts';
 
 const head = `# Settings
@@ -24,11 +22,6 @@ holds that means nothing here is passed over, and each such field is named in th
 
 `;
 
-/** The same on every machine: the default of the node's name is said, not this host's. */
 export function settingsPage(): string {
-  const page = (table: SettingsTable) =>
-    settingsMarkdown(table)
-      .replace(`| \`${hostname()}\` |`, '| the host’s name |')
-      .replace(`| \`${hostname().toLowerCase()}\` |`, '| the host’s name |');
-  return `${head}${agentHead}${page(agentSettings)}\n${proxyHead}${page(proxySettings)}`;
+  return `${head}${agentHead}${settingsMarkdown(agentSettings)}\n${proxyHead}${settingsMarkdown(proxySettings)}`;
 }
