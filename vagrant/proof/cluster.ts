@@ -99,7 +99,7 @@ export async function openCluster(
       const machine = machineOf(from);
       const flow = ++flows;
       const opened = machine.order(
-        { kind: 'open-flow', flow, netns: from.netns, to, port, timeout: timeout * patience },
+        { kind: 'open-flow', flow, netns: from.netns, to, port, timeout },
         nothing,
       );
       return {

@@ -107,7 +107,7 @@ export async function proveServices(
       single,
       services,
       // Emulated machines take their time.
-      patience: 5,
+      patience: 15,
       signal,
       ask: cluster.ask,
       openFlow: cluster.openFlow,
