@@ -101,5 +101,10 @@ test('the other node lets it go', async () => {
 });
 
 test('a second time there is nothing to do', async () => {
-  expect((await cleanup()).stdout).toBe('Nothing of Netloom is on this node\n');
+  const { exitCode, stdout, stderr } = await cleanup();
+  expect({ exitCode, stdout, stderr }).toEqual({
+    exitCode: 0,
+    stdout: 'Nothing of Netloom is on this node\n',
+    stderr: '',
+  });
 });
