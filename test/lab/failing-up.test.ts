@@ -1,12 +1,11 @@
-// `lab up` when a part of it does not work: it says which step failed and why, and leaves nothing. Parts are broken by mounts,
-// which only this sandbox sees.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+// `lab up` when a part of it does not work: it says which step failed and why, and leaves nothing. Parts are broken in a layer over the
+// package, which no other test sees.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pluginDirectory } from '../../cli/lab/plugin-directory.ts';
 import { execute } from '../../kernel/exec.ts';
+import { packageRoot } from '../../runtime/package-files.ts';
 import { refuseRoot } from '../sandbox.ts';
 import { leftovers, netloom } from './netloom-command.ts';
 
@@ -15,7 +14,8 @@ let directory: string;
 
 beforeAll(() => {
   refuseRoot();
-  directory = mkdtempSync(join(tmpdir(), 'netloom-failing-'));
+  // In memory: a layer cannot lie on one.
+  directory = mkdtempSync('/run/netloom-failing-');
 });
 
 afterAll(async () => {
@@ -23,16 +23,22 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-/** Runs `lab up` while `text` stands in the place of the package's file. */
+/** Runs `lab up` of a package that has `text` in the place of a file of its own: a layer over it, that other tests do not see. */
 async function upWith(file: string, text: string) {
-  const target = resolve(fileURLToPath(new URL('../..', import.meta.url)), file);
-  const instead = join(directory, 'instead');
-  writeFileSync(instead, text, { mode: 0o755 });
-  await execute(['mount', '--bind', instead, target]);
+  const made = mkdtempSync(join(directory, 'layer-'));
+  const [above, work, merged] = [join(made, 'above'), join(made, 'work'), join(made, 'merged')];
+  for (const path of [join(above, dirname(file)), work, merged]) mkdirSync(path, { recursive: true });
+  writeFileSync(join(above, file), text, { mode: 0o755 });
+  const layers = `lowerdir=${packageRoot},upperdir=${above},workdir=${work}`;
+  await execute(['mount', '-t', 'overlay', 'overlay', '-o', layers, merged]);
   try {
-    return await netloom('lab', 'up', '--name', lab, '--nodes', '2', '--pods-per-node', '1');
+    const words = ['lab', 'up', '--name', lab, '--nodes', '2', '--pods-per-node', '1'] as const;
+    return await execute([join(merged, 'scripts/netloom'), ...words], {
+      okCodes: [0, 1, 2],
+      timeout: 60_000,
+    });
   } finally {
-    await execute(['umount', target]);
+    await execute(['umount', '--lazy', merged]);
   }
 }
 
@@ -52,7 +58,10 @@ test('an agent that dies: its name, and the end of its log', async () => {
 test('a plugin that refuses: its own words', async () => {
   const answer = '{"cniVersion":"1.0.0","code":11,"msg":"Not today","details":"it rains"}';
   const script = `#!/bin/sh\necho '${answer}'\nexit 1\n`;
-  const { exitCode, stderr } = await upWith(`${pluginDirectory()}/netloom-cni`, script);
+  const { exitCode, stderr } = await upWith(
+    relative(packageRoot, `${pluginDirectory()}/netloom-cni`),
+    script,
+  );
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(/netloom: Pod "pod-[12]a" failed: .* ADD .*: Not today \(it rains\), code 11/);
   expect(await leftovers(lab)).toEqual([]);
