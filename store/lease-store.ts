@@ -16,6 +16,13 @@ export type LeaseRequest = Pick<
 /** Something in the store that is left out of the snapshot, or kept as it last was, and why. */
 export type StoreProblem = { readonly object: string; readonly message: string };
 
+export function sameProblems(one: readonly StoreProblem[], other: readonly StoreProblem[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every(({ object, message }, i) => object === other[i]?.object && message === other[i].message)
+  );
+}
+
 /** The whole state at one moment, never a difference. */
 export type LeaseSnapshot = {
   /** The last good one; undefined when there has not been any. */

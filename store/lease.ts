@@ -26,6 +26,9 @@ export type Lease = {
   readonly expiresAt?: number | undefined;
 };
 
+/** How long a lease lasts that is not renewed, where leases end: flannel's in etcd. */
+export const defaultTtlMs = 24 * 60 * 60 * 1000;
+
 /** The subnets of a lease, IPv4 first. */
 export function subnetsOf(lease: Pick<Lease, 'subnet' | 'subnet6'>): readonly Prefix[] {
   return [lease.subnet, lease.subnet6].filter((subnet) => subnet !== undefined);

@@ -4,7 +4,7 @@ import { mountedAt } from '../../kernel/mounted-at.ts';
 import type { Netns } from '../../kernel/netns.ts';
 import { netloomRouteProtocol, type RouteState } from '../../kernel/route/objects.ts';
 import { errorMessage } from '../../runtime/error-text.ts';
-import { defaultTtlMs } from '../../store/directory/directory-lease-store.ts';
+import { defaultTtlMs } from '../../store/lease.ts';
 import { type LeaseStoreChoice, leaseStoreName, openLeaseStore } from '../../store/open-lease-store.ts';
 import { openSysctls } from '../node-sysctls.ts';
 import { peerName } from '../peer-name.ts';

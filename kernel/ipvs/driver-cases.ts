@@ -21,7 +21,8 @@ export interface IpvsState {
   readonly shown: readonly string[];
 }
 
-const tcp: VirtualServer = {
+/** A virtual server without anything particular. */
+export const tcp: VirtualServer = {
   protocol: 'tcp',
   address: ip('10.96.0.1'),
   port: 80,

@@ -4,7 +4,7 @@ import { IpAddress } from '../../net/address.ts';
 import { apply, failures, ipvsDriverSuite, reconcile } from '../../test/ipvs/driver-suite.ts';
 import { everyOutcome } from '../every-outcome.ts';
 import { type Packet, packet } from '../nft/packet.ts';
-import { disturbances, readAll, realsOf, show, stateOf, states, stepsTo } from './driver-cases.ts';
+import { disturbances, readAll, realsOf, show, stateOf, states, stepsTo, tcp } from './driver-cases.ts';
 import { FakeIpvsKernel, type IpvsEvaluation, type IpvsSurroundings } from './fake.ts';
 import { type IpvsStep, type RealServer, realServerText, type VirtualServer } from './objects.ts';
 import { hasScheduler } from './schedulers.ts';
@@ -109,14 +109,7 @@ describe('a plan', () => {
   });
 });
 
-const server: VirtualServer = {
-  protocol: 'tcp',
-  address: ip('10.96.0.1'),
-  port: 80,
-  scheduler: 'rr',
-  persistentSeconds: undefined,
-  hashesPort: false,
-};
+const server = tcp;
 const reals: readonly RealServer[] = [1, 2, 3].map((last) => ({
   address: ip(`10.244.1.${last}`),
   port: 8080,

@@ -2,10 +2,16 @@
 // choice of a subnet (acquire-lease.ts), what counts (lease-selection.ts) and the watch (directory-watch.ts).
 import { resolve } from 'node:path';
 import { isHeldBy } from '../choose-lease.ts';
-import type { Lease } from '../lease.ts';
+import { defaultTtlMs, type Lease } from '../lease.ts';
 import { leaseKey } from '../lease-key.ts';
 import { LeaseSelection } from '../lease-selection.ts';
-import type { LeaseRequest, LeaseSnapshot, LeaseStore, StoreProblem } from '../lease-store.ts';
+import {
+  type LeaseRequest,
+  type LeaseSnapshot,
+  type LeaseStore,
+  type StoreProblem,
+  sameProblems,
+} from '../lease-store.ts';
 import type { NetworkConfig } from '../network-config.ts';
 import { StoreError } from '../store-error.ts';
 import { acquireLease, renewFile } from './acquire-lease.ts';
@@ -14,9 +20,6 @@ import type { ExclusiveFileOptions } from './exclusive-file.ts';
 import { Follow, type FollowOptions } from './following.ts';
 import { LeaseDirectory } from './lease-directory.ts';
 import { LeaseScan } from './lease-scan.ts';
-
-/** flannel's lifetime of a lease in etcd. */
-export const defaultTtlMs = 24 * 60 * 60 * 1000;
 
 export type DirectoryLeaseStoreOptions = {
   readonly directory: string;
@@ -139,10 +142,7 @@ export class DirectoryLeaseStore implements LeaseStore {
       isNew ||= selected.changed;
       nextChangeMs = selected.oldest + ttlMs + 1 - time;
     }
-    const known = this.#last.problems;
-    isNew ||=
-      problems.length !== known.length ||
-      problems.some(({ object, message }, i) => object !== known[i]?.object || message !== known[i].message);
+    isNew ||= !sameProblems(problems, this.#last.problems);
     if (isNew) this.#version++;
     this.#last = { config, leases, problems };
     return { snapshot: this.#last, version: this.#version, nextChangeMs };

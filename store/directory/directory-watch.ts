@@ -1,8 +1,10 @@
 // Follows a lease directory: a scan whenever chokidar reports anything, when the next lease expires, and every so often: much more
 // often, and without chokidar, where other machines write (following.ts). Readers get the newest state, never a backlog.
+
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
+import { Pulse } from '../../runtime/pulse.ts';
 import type { LeaseSnapshot } from '../lease-store.ts';
 import { errnoOf } from './errno.ts';
 import type { Follow } from './following.ts';
@@ -56,7 +58,7 @@ export class DirectoryWatch {
   /** `state` is equal exactly when a reader would see no difference. */
   #current: { readonly snapshot: LeaseSnapshot; readonly state: string } | undefined;
   #failure: string | undefined;
-  #changed = Promise.withResolvers<void>();
+  readonly #changed = new Pulse();
 
   constructor(options: DirectoryWatchOptions) {
     this.#options = options;
@@ -65,12 +67,12 @@ export class DirectoryWatch {
   /** Yields the current state and then each new one, until the signal aborts or the watch is closed. */
   async *snapshots(signal: AbortSignal): AsyncGenerator<LeaseSnapshot, void, undefined> {
     this.#start();
-    const wake = () => this.#wake();
+    const wake = () => this.#changed.beat();
     signal.addEventListener('abort', wake, { once: true });
     let seen: string | undefined;
     try {
       while (!this.#closed && !signal.aborted) {
-        const changed = this.#changed.promise;
+        const changed = this.#changed.next;
         if (this.#current !== undefined && this.#current.state !== seen) {
           seen = this.#current.state;
           yield this.#current.snapshot;
@@ -91,7 +93,7 @@ export class DirectoryWatch {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    this.#wake();
+    this.#changed.beat();
     await this.#watcher?.close();
     await this.#reading;
   }
@@ -229,11 +231,6 @@ export class DirectoryWatch {
         ? []
         : [{ object: directory, message: `Cannot watch "${directory}": ${this.#failure}` }];
     this.#current = { snapshot: { ...snapshot, problems: [...snapshot.problems, ...failed] }, state };
-    this.#wake();
-  }
-
-  #wake(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers<void>();
+    this.#changed.beat();
   }
 }

@@ -1,6 +1,8 @@
 // Services from a directory of Kubernetes manifests: looks when chokidar reports anything, and every so often: much more often, and
 // without chokidar, where other machines write (following.ts). Readers get what changed, never a backlog.
+
 import { basename, join, resolve } from 'node:path';
+import { Pulse } from '../../runtime/pulse.ts';
 import type { StoreProblem } from '../lease-store.ts';
 import { ServiceIndex } from '../service-index.ts';
 import type { ServiceBatch, ServiceSource } from '../service-source.ts';
@@ -75,7 +77,7 @@ class ServiceDirectory implements ServiceSource {
   #isRead = false;
   #isWatched = false;
   #isClosed = false;
-  #changed = Promise.withResolvers<void>();
+  readonly #changed = new Pulse();
 
   constructor(
     directory: string,
@@ -101,11 +103,11 @@ class ServiceDirectory implements ServiceSource {
       this.#isStarted = true;
       this.#hear(0);
     }
-    const wake = () => this.#wake();
+    const wake = () => this.#changed.beat();
     signal.addEventListener('abort', wake, { once: true });
     try {
       while (!this.#isClosed && !signal.aborted) {
-        const changed = this.#changed.promise;
+        const changed = this.#changed.next;
         const batch = this.#takeBatch();
         if (batch === undefined) await changed;
         else yield batch;
@@ -120,7 +122,7 @@ class ServiceDirectory implements ServiceSource {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#files.stop();
-    this.#wake();
+    this.#changed.beat();
     await this.#looking;
     await Promise.all([...this.#watches.values()].map(({ watch }) => watch.close()));
     this.#watches.clear();
@@ -218,7 +220,7 @@ class ServiceDirectory implements ServiceSource {
           : Math.max(this.#rescanMs, took * leastPause));
     }
     this.#looking = undefined;
-    this.#wake();
+    this.#changed.beat();
     const { trees, folders, paths } = this.#work;
     if (this.#failure !== undefined) this.#schedule(failedMs);
     else if (trees.size + folders.size + paths.size > 0) this.#schedule(restMs);
@@ -282,10 +284,5 @@ class ServiceDirectory implements ServiceSource {
         this.#hearSoon();
       },
     });
-  }
-
-  #wake(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers<void>();
   }
 }

@@ -1,14 +1,7 @@
 // Talks to an etcd cluster: one member at a time, the next one when it fails, with TLS and a user's token. It knows requests and
-// streams; what is asked is the business of key-follower.ts and the stores.
-import { readFileSync } from 'node:fs';
-import {
-  type ChannelCredentials,
-  Client,
-  type ClientDuplexStream,
-  credentials,
-  Metadata,
-  status,
-} from '@grpc/grpc-js';
+// streams; what is asked is the business of key-follower.ts and the stores. Past 300 lines: calls, streams and log-ins share the member
+// that is asked now, its faults and the token.
+import { Client, type ClientDuplexStream, Metadata, status } from '@grpc/grpc-js';
 import { StoreError } from '../store-error.ts';
 import { type Endpoint, parseEndpoint } from './endpoint.ts';
 import {
@@ -21,6 +14,7 @@ import {
   isTokensFault,
 } from './etcd-error.ts';
 import type { EtcdOptions, EtcdTlsFiles, EtcdUser } from './etcd-options.ts';
+import { credentialsOf, passwordOf } from './etcd-secrets.ts';
 import {
   authenticateRequest,
   authenticateResponse,
@@ -389,54 +383,4 @@ export class EtcdClient {
       }
     }
   }
-}
-
-function credentialsOf({ isSecure }: Endpoint, { ca, certificate, key }: EtcdTlsFiles): ChannelCredentials {
-  if (!isSecure) return credentials.createInsecure();
-  const read = (what: string, path: string | undefined) =>
-    path === undefined ? null : readSecretFile(what, path);
-  try {
-    return credentials.createSsl(
-      read('CA certificates', ca),
-      read('private key', key),
-      read('certificate', certificate),
-    );
-  } catch (cause) {
-    if (cause instanceof StoreError) throw cause;
-    // What is wrong with a key must not be told with parts of it; OpenSSL names only the kind of fault.
-    const paths = [ca, certificate, key].filter((path) => path !== undefined).join('", "');
-    const { details } = callFault(cause);
-    throw new StoreError(`Cannot use the TLS files of etcd "${paths}": ${details}`, {
-      code: 'invalid',
-      object: paths,
-    });
-  }
-}
-
-/** The first line of the file, if it is in one. */
-function passwordOf({ password }: EtcdUser): string {
-  if ('text' in password) return password.text;
-  const [line = ''] = readSecretFile('password', password.file).toString('utf8').split(/\r?\n/, 1);
-  if (line !== '') return line;
-  throw new StoreError(`Cannot read the password of etcd from "${password.file}": its first line is empty`, {
-    code: 'invalid',
-    object: password.file,
-  });
-}
-
-function readSecretFile(what: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    const { code } = callCode(cause);
-    throw new StoreError(`Cannot read the ${what} of etcd from "${path}": ${code}`, {
-      code: 'invalid',
-      object: path,
-    });
-  }
-}
-
-function callCode(error: unknown): { readonly code: string } {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  return { code: typeof code === 'string' ? code : String(error) };
 }

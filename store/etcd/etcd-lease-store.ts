@@ -1,7 +1,7 @@
 // Leases in etcd, in flannel's layout, so that its nodes and ours share one cluster. Puts together the client, the keys that are
 // followed (key-follower.ts), the choice of a subnet (acquire-lease.ts) and what counts (lease-view.ts).
 import { isHeldBy } from '../choose-lease.ts';
-import type { Lease } from '../lease.ts';
+import { defaultTtlMs, type Lease } from '../lease.ts';
 import { decodeLease } from '../lease-codec.ts';
 import { leaseKey } from '../lease-key.ts';
 import type { LeaseRequest, LeaseSnapshot, LeaseStore } from '../lease-store.ts';
@@ -18,9 +18,6 @@ import { leasePlaces, leaseRanges } from './lease-keys.ts';
 import { deleteRequest } from './lease-requests.ts';
 import { LeaseView } from './lease-view.ts';
 import type { KeyValue } from './messages.ts';
-
-/** flannel's lifetime of a lease. */
-const defaultTtlMs = 24 * 60 * 60 * 1000;
 
 export interface EtcdLeaseStoreOptions extends EtcdOptions {
   /** Where the network is: flannel's /coreos.com/network. */

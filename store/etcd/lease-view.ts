@@ -1,7 +1,7 @@
 // What the keys of a network amount to: the snapshot of its leases, kept from one change to the next. Nothing is asked of etcd here.
 
 import { LeaseSelection } from '../lease-selection.ts';
-import type { LeaseSnapshot, StoreProblem } from '../lease-store.ts';
+import { type LeaseSnapshot, type StoreProblem, sameProblems } from '../lease-store.ts';
 import { decodeNetworkConfig, type NetworkConfig } from '../network-config.ts';
 import { StoreError } from '../store-error.ts';
 import { configMissing } from './acquire-lease.ts';
@@ -110,10 +110,7 @@ export class LeaseView {
       problems.push(...selected.problems);
       isNew ||= selected.changed;
     }
-    const known = this.#last.problems;
-    isNew ||=
-      problems.length !== known.length ||
-      problems.some(({ object, message }, i) => object !== known[i]?.object || message !== known[i].message);
+    isNew ||= !sameProblems(problems, this.#last.problems);
     if (isNew) {
       this.#version++;
       this.#last = { config, leases, problems };

@@ -1,9 +1,17 @@
 // Leases on Node objects, as flannel's kube subnet manager keeps them: subnets in spec.podCIDRs, the rest in annotations, the network's
-// configuration in a file. Kubernetes gives subnets and takes them back, so leases neither end nor are claimed.
+// configuration in a file. Kubernetes gives subnets and takes them back, so leases neither end nor are claimed. Past 300 lines: what is
+// published, what is followed and what is told of it are one state.
 import { overlap, sharesAddress } from '../choose-lease.ts';
 import type { Lease } from '../lease.ts';
 import { type LeaseSubnets, leaseKey } from '../lease-key.ts';
-import type { LeaseRequest, LeaseSnapshot, LeaseStore, NodeReport, StoreProblem } from '../lease-store.ts';
+import {
+  type LeaseRequest,
+  type LeaseSnapshot,
+  type LeaseStore,
+  type NodeReport,
+  type StoreProblem,
+  sameProblems,
+} from '../lease-store.ts';
 import type { NetworkConfig } from '../network-config.ts';
 import type { SourceSurroundings } from '../source-status.ts';
 import { isStoreError, StoreError } from '../store-error.ts';
@@ -26,6 +34,7 @@ import {
 import { NodeReporter, statusObject } from './node-reporter.ts';
 import { NodeSelection } from './node-selection.ts';
 import { type KubeNode, parseNode } from './parse-node.ts';
+import { tellServerStatus } from './server-status.ts';
 
 const nodesPath = '/api/v1/nodes';
 
@@ -237,20 +246,9 @@ export class KubernetesLeaseStore implements LeaseStore {
   #hearTrouble(error: ApiError | undefined): void {
     const isConnected = error === undefined;
     if (isConnected === this.#isConnected && error?.message === this.#trouble?.message) return;
-    const note = isConnected
-      ? `the API server ${this.#client.server} answers`
-      : `the API server ${this.#client.server} does not answer; what is known stays: ${error.message}`;
     this.#isConnected = isConnected;
     this.#trouble = error;
-    this.#onStatus?.(
-      {
-        kind: 'kubernetes',
-        servers: [this.#client.server],
-        connected: isConnected,
-        problem: error?.message ?? null,
-      },
-      note,
-    );
+    tellServerStatus(this.#onStatus, { server: this.#client.server, error });
     this.#gather();
   }
 
@@ -291,11 +289,7 @@ export class KubernetesLeaseStore implements LeaseStore {
     const isOther =
       selected?.changed === true ||
       config !== this.#last.config ||
-      problems.length !== this.#last.problems.length ||
-      problems.some(({ object, message }, i) => {
-        const before = this.#last.problems[i];
-        return before?.object !== object || before.message !== message;
-      });
+      !sameProblems(problems, this.#last.problems);
     if (isOther) this.#last = { config, leases: selected?.leases ?? this.#last.leases, problems };
     return isOther;
   }

@@ -1,7 +1,9 @@
 // Services and EndpointSlices of an API server, with kube-proxy's selectors. The first batch comes when both are listed; then what
 // changed, as soon as it is heard, but what a slow reader missed in between. Holds typed values only; an object that turned bad keeps
 // what it last said.
+
 import { isDeepStrictEqual } from 'node:util';
+import { Pulse } from '../../runtime/pulse.ts';
 import { type EndpointSlice, sliceKey } from '../endpoint-slice.ts';
 import type { StoreProblem } from '../lease-store.ts';
 import { type Service, serviceKey } from '../service.ts';
@@ -15,6 +17,7 @@ import { ObjectFields } from './object-fields.ts';
 import { headlessLabel, objectName, proxyNameLabel } from './object-metadata.ts';
 import { parseEndpointSlice } from './parse-endpoint-slice.ts';
 import { parseService } from './parse-service.ts';
+import { tellServerStatus } from './server-status.ts';
 
 export interface KubernetesServiceSourceOptions {
   /** Closed with the source. */
@@ -41,15 +44,15 @@ export function createKubernetesServiceSource(options: KubernetesServiceSourceOp
 class KubernetesServiceSource implements ServiceSource {
   readonly #options: KubernetesServiceSourceOptions;
   readonly #abort = new AbortController();
-  readonly #services = new Kind<Service>(() => this.#wake());
-  readonly #slices = new Kind<EndpointSlice>(() => this.#wake());
+  readonly #services = new Kind<Service>(() => this.#changed.beat());
+  readonly #slices = new Kind<EndpointSlice>(() => this.#changed.beat());
   readonly #troubles = new Map<string, ApiError>();
   #following: Promise<unknown> | undefined;
   #isWatched = false;
   #isTold = false;
   /** The troubles are others than a reader knows. */
   #hasTroubles = false;
-  #changed = Promise.withResolvers<void>();
+  readonly #changed = new Pulse();
 
   constructor(options: KubernetesServiceSourceOptions) {
     this.#options = options;
@@ -60,12 +63,12 @@ class KubernetesServiceSource implements ServiceSource {
     if (this.#isWatched) throw new Error(`Cannot watch the services of ${client.server} twice at a time`);
     this.#isWatched = true;
     this.#following ??= this.#follow();
-    const wake = () => this.#wake();
+    const wake = () => this.#changed.beat();
     signal.addEventListener('abort', wake, { once: true });
     let isFirst = true;
     try {
       while (!this.#abort.signal.aborted && !signal.aborted) {
-        const changed = this.#changed.promise;
+        const changed = this.#changed.next;
         const batch = this.#takeBatch(isFirst);
         if (batch === undefined) await changed;
         else {
@@ -81,7 +84,7 @@ class KubernetesServiceSource implements ServiceSource {
 
   async close(): Promise<void> {
     this.#abort.abort(new Error('The source is closed'));
-    this.#wake();
+    this.#changed.beat();
     await this.#following;
     this.#options.client.close();
   }
@@ -155,25 +158,10 @@ class KubernetesServiceSource implements ServiceSource {
     if (!isFirst && before?.message === error?.message) return;
     const { onStatus, client } = this.#options;
     const [one] = this.#troubles.values();
-    onStatus?.(
-      {
-        kind: 'kubernetes',
-        servers: [client.server],
-        connected: one === undefined,
-        problem: one?.message ?? null,
-      },
-      one === undefined
-        ? `the API server ${client.server} answers`
-        : `the API server ${client.server} does not answer; what is known stays: ${one.message}`,
-    );
+    tellServerStatus(onStatus, { server: client.server, error: one });
     if (before?.message === error?.message) return;
     this.#hasTroubles = true;
-    this.#wake();
-  }
-
-  #wake(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers<void>();
+    this.#changed.beat();
   }
 }
 

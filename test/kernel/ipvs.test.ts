@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { openIpvs } from '../../kernel/ipvs/driver.ts';
-import { manyServers, readAll, show, states } from '../../kernel/ipvs/driver-cases.ts';
+import { manyServers, readAll, show, states, tcp } from '../../kernel/ipvs/driver-cases.ts';
 import type { IpvsAccess, VirtualServer } from '../../kernel/ipvs/objects.ts';
 import { ipvsMap, planIpvs } from '../../kernel/ipvs/plan.ts';
 import { hasScheduler, schedulerChoices } from '../../kernel/ipvs/schedulers.ts';
@@ -79,14 +79,7 @@ describeIpvs(title, () => {
     });
 
     test('says which capability is missing', () => {
-      const server: VirtualServer = {
-        protocol: 'tcp',
-        address: ip('10.96.0.1'),
-        port: 80,
-        scheduler: 'rr',
-        persistentSeconds: undefined,
-        hashesPort: false,
-      };
+      const server = tcp;
       process.seteuid?.(65_534);
       try {
         expect(failures(access, [{ kind: 'server-add', server }])).toEqual([
@@ -134,14 +127,7 @@ describeIpvs(title, () => {
       });
 
       test('shows what others did, and a plan heals it', () => {
-        const server: VirtualServer = {
-          protocol: 'tcp',
-          address: ip('10.96.0.1'),
-          port: 80,
-          scheduler: 'rr',
-          persistentSeconds: undefined,
-          hashesPort: false,
-        };
+        const server = tcp;
         // Without NAT a real server has the port of its virtual server: ipvsadm finds no other.
         const wanted = ipvsMap([{ server, reals: [{ address: ip('10.244.2.2'), port: 80, weight: 1 }] }]);
         apply(access, planIpvs(wanted, new Map()));
@@ -176,14 +162,7 @@ describeIpvs(title, () => {
 });
 
 describeIpvs('connections of a real server', () => {
-  const server: VirtualServer = {
-    protocol: 'tcp',
-    address: ip('10.96.0.77'),
-    port: 80,
-    scheduler: 'rr',
-    persistentSeconds: 60,
-    hashesPort: false,
-  };
+  const server: VirtualServer = { ...tcp, address: ip('10.96.0.77'), persistentSeconds: 60 };
   const listener = createServer((socket) => socket.on('error', () => undefined).pipe(socket));
   let access: IpvsAccess;
 

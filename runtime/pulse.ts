@@ -1,0 +1,15 @@
+// Wakes all who wait for something to be different. Who looks, and waits when there is nothing for him, takes `next` before he looks:
+// so no beat in between is missed.
+export class Pulse {
+  #next = Promise.withResolvers<void>();
+
+  /** Resolves at the next beat. */
+  get next(): Promise<void> {
+    return this.#next.promise;
+  }
+
+  beat(): void {
+    this.#next.resolve();
+    this.#next = Promise.withResolvers<void>();
+  }
+}
