@@ -204,8 +204,10 @@ describe.each(why === undefined ? clients : [])('podman with $name', ({ list, ou
     expect(await remains()).toEqual(nothing);
   });
 
-  test('fifty containers that come and go, five at a time, leave nothing', async () => {
-    let left = 50;
+  // Few for the reference's own, which are here to show that the test asks for nothing unusual.
+  const many = ours ? 50 : 10;
+  test(`${many} containers that come and go, five at a time, leave nothing`, async () => {
+    let left = many;
     const worker = async () => {
       while (left-- > 0) await machine.container(['--rm', `--publish=${20000 + left}:80`], 'true');
     };
