@@ -193,6 +193,57 @@ describe('vxlan', () => {
   });
 });
 
+describe('ipip', () => {
+  const far = { number: 3, backend: 'ipip', publicIp: '203.0.113.3' };
+  const peers = [sampleLease({ number: 2, backend: 'ipip' }), sampleLease(far)];
+
+  test('a device, and for each peer a route by its public address', () => {
+    const desired = desire({ config: sampleConfig({ backend: { Type: 'ipip' } }), peers });
+    expect(commands(desired)).toEqual([
+      'ip link add flannel.ipip mtu 1480 up type ipip local 192.0.2.1 && ip link set flannel.ipip alias "netloom"',
+      `ip link add cni0 address ${bridgeMac} mtu 1480 up type bridge && ip link set cni0 alias "netloom"`,
+      'ip address add 10.244.1.0/32 dev flannel.ipip',
+      'ip address add 10.244.1.1/24 dev cni0',
+      'ip route replace 10.244.2.0/24 via 192.0.2.2 dev flannel.ipip onlink proto 78',
+      'ip route replace 10.244.3.0/24 via 203.0.113.3 dev flannel.ipip onlink proto 78',
+    ]);
+    expect(desired.peers.map(({ path }) => path)).toEqual(['ipip', 'ipip']);
+    expect(desired.mtu).toBe(1480);
+  });
+
+  test('DirectRouting: a plain route to a peer on the link', () => {
+    const backend = { Type: 'ipip', DirectRouting: true };
+    const desired = desire({ config: sampleConfig({ backend }), peers });
+    expect(commands(desired).slice(4)).toEqual([
+      'ip route replace 10.244.2.0/24 via 192.0.2.2 dev eth0 proto 78',
+      'ip route replace 10.244.3.0/24 via 203.0.113.3 dev flannel.ipip onlink proto 78',
+    ]);
+    expect(desired.peers.map(({ path }) => path)).toEqual(['direct', 'ipip']);
+  });
+
+  test("nothing is put on a machine's own link of its name", () => {
+    const config = sampleConfig({ backend: { Type: 'ipip' } });
+    const links = [{ name: 'flannel.ipip', detail: { kind: 'dummy' }, mtu: 1500, up: true }] as const;
+    const desired = desire({ config, peers, more: { links } });
+    expect(commands(desired).some((text) => text.includes('flannel.ipip'))).toBe(false);
+    expect(desired.peers.map(({ problem }) => problem)).toEqual(
+      Array(2).fill(
+        'Cannot make link "flannel.ipip": a link of kind "dummy" has this name; rename or delete that',
+      ),
+    );
+  });
+});
+
+test('alloc: addresses for pods, and no way to others', () => {
+  const config = sampleConfig({ backend: { Type: 'alloc' } });
+  const desired = desire({ config, peers: [sampleLease({ number: 2, backend: 'alloc' })] });
+  expect(commands(desired)).toEqual([
+    `ip link add cni0 address ${bridgeMac} mtu 1500 up type bridge && ip link set cni0 alias "netloom"`,
+    'ip address add 10.244.1.1/24 dev cni0',
+  ]);
+  expect(desired.peers.map(({ path, problem }) => [path, problem])).toEqual([['external', undefined]]);
+});
+
 describe('host-gw', () => {
   const backend = { Type: 'host-gw' };
   const hostGw = (number: number, more = {}) => sampleLease({ number, backend: 'host-gw', ...more });

@@ -7,7 +7,7 @@ import type { NetworkConfig } from '../store/network-config.ts';
 import { netloomAlias } from './alias.ts';
 import type { DeviceMacs, PeerPlan } from './backend/backend.ts';
 import { backendDevices } from './backend/choose-backend.ts';
-import { isVxlanDeviceName } from './backend/vxlan.ts';
+import { isBackendDevice } from './backend/device-names.ts';
 import { gatewayOf, nodeSysctls, planBridge } from './bridge.ts';
 import { type MasqueradeChoices, type MasqueradeInput, masqueradeInput } from './masquerade-input.ts';
 import { type OccupiedLinks, occupiedLinks, withoutLinks, withoutWay } from './occupied-links.ts';
@@ -96,9 +96,9 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
 /** Links that bear our mark and are not wanted: the device of another VNI, the bridge's former name. */
 export function staleLinks(actual: RouteState, wanted: readonly string[]): readonly string[] {
   return [...actual.links.values()]
-    .filter(({ name, alias, detail }) => {
-      const ours = detail.kind === 'bridge' || (detail.kind === 'vxlan' && isVxlanDeviceName(name));
-      return alias === netloomAlias && ours && !wanted.includes(name);
+    .filter((link) => {
+      const ours = link.detail.kind === 'bridge' || isBackendDevice(link);
+      return link.alias === netloomAlias && ours && !wanted.includes(link.name);
     })
     .map(({ name }) => name);
 }

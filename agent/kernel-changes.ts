@@ -1,14 +1,14 @@
 // Which notifications of rtnetlink are worth a pass: hosts learn neighbours and bridges learn addresses all the time, pods come and
 // go, and none of that is the agent's business.
 import type { RouteChange } from '../kernel/route/watch.ts';
-import { isVxlanDeviceName } from './backend/vxlan.ts';
+import { isBackendDeviceName } from './backend/device-names.ts';
 import { isHostLinkName } from './wiring/attachment.ts';
 
 export function isWorthAPass(change: RouteChange): boolean {
   switch (change.kind) {
     case 'neighbour':
     case 'fdb':
-      return isVxlanDeviceName(change.object.link);
+      return isBackendDeviceName(change.object.link);
     // Pods' links that have gone astray the agent looks for by itself, once they had the time to be made.
     case 'link':
       return !isHostLinkName(change.object.name);

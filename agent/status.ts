@@ -3,6 +3,7 @@ import type { Prefix } from '../net/prefix.ts';
 import { errorMessage } from '../runtime/error-text.ts';
 import type { Lease } from '../store/lease.ts';
 import type { NodeReport, StoreProblem } from '../store/lease-store.ts';
+import type { PeerPath } from './backend/backend.ts';
 import type { PassResult } from './node-pass.ts';
 import { peerName } from './peer-name.ts';
 
@@ -13,7 +14,7 @@ export interface PeerStatus {
   readonly publicIp: string | null;
   readonly publicIp6: string | null;
   /** "rejected": its lease is not believed. */
-  readonly path: 'vxlan' | 'direct' | 'unreachable' | 'rejected';
+  readonly path: PeerPath | 'rejected';
   readonly programmed: boolean;
   /** Why it is not programmed. */
   readonly reason: string | null;

@@ -36,6 +36,7 @@ interface ClusterState {
 const vxlan = { Type: 'vxlan' };
 const direct = { Type: 'vxlan', DirectRouting: true };
 const hostGw = { Type: 'host-gw' };
+const ipip = { Type: 'ipip' };
 const both = [4, 6] as const;
 
 const states: readonly ClusterState[] = [
@@ -71,6 +72,14 @@ const states: readonly ClusterState[] = [
   },
   { name: 'host-gw', backend: hostGw, peers: [{ number: 2 }, { number: 3 }] },
   { name: 'host-gw, one behind a router', backend: hostGw, peers: [{ number: 2, publicIp: '203.0.113.2' }] },
+  { name: 'ipip', backend: ipip, peers: [{ number: 2 }, { number: 3 }] },
+  {
+    name: 'ipip, DirectRouting',
+    backend: { ...ipip, DirectRouting: true },
+    peers: [{ number: 2 }, { number: 3, publicIp: '203.0.113.3' }],
+  },
+  { name: 'ipip, another subnet for us', backend: ipip, own: 9, mtu: 9000, peers: [{ number: 2 }] },
+  { name: 'leases only', backend: { Type: 'alloc' }, peers: [{ number: 2 }] },
   { name: 'both families', backend: vxlan, families: both, peers: [{ number: 2 }, { number: 3 }] },
   { name: 'both families, direct', backend: direct, families: both, peers: [{ number: 2 }] },
   { name: 'both families, host-gw', backend: hostGw, families: both, peers: [{ number: 2 }] },

@@ -18,9 +18,18 @@ export type VxlanConfig = {
   readonly directRouting: boolean;
 };
 
+export type IpipConfig = {
+  readonly kind: 'ipip';
+  /** Plain routes to the nodes on the same link. */
+  readonly directRouting: boolean;
+};
+
 export type BackendConfig =
   | VxlanConfig
+  | IpipConfig
   | { readonly kind: 'host-gw' }
+  /** Leases only: how packets get to the other nodes is somebody else's business. */
+  | { readonly kind: 'alloc' }
   /** A type that this version does not know: the agent refuses it by name. */
   | { readonly kind: 'opaque'; readonly type: string; readonly options: JsonValue };
 
@@ -41,6 +50,8 @@ const vxlanShape = goObject({
   Learning: z.boolean().nullish(),
   DirectRouting: z.boolean().nullish(),
 });
+
+const ipipShape = goObject({ DirectRouting: z.boolean().nullish() });
 
 const typeShape = goObject({ Type: z.string().max(64).nullish() });
 
@@ -70,7 +81,10 @@ export function decodeBackendConfig(
       problems.push({ field: 'Backend.Type', message: 'is missing' });
       return undefined;
     case 'host-gw':
-      return { kind: 'host-gw' };
+    case 'alloc':
+      return { kind: type };
+    case 'ipip':
+      return decodeIpip(json, problems);
     case 'vxlan':
       return decodeVxlan(json, problems);
     default:
@@ -92,6 +106,12 @@ function decodeVxlan(json: JsonValue, problems: FieldProblem[]): VxlanConfig | u
     learning: data.Learning ?? false,
     directRouting: data.DirectRouting ?? false,
   };
+}
+
+function decodeIpip(json: JsonValue, problems: FieldProblem[]): IpipConfig | undefined {
+  const { data, problems: found } = checkShape(ipipShape, json);
+  problems.push(...found.map(within));
+  return data === undefined ? undefined : { kind: 'ipip', directRouting: data.DirectRouting ?? false };
 }
 
 function within({ field, message }: FieldProblem): FieldProblem {

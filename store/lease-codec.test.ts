@@ -90,8 +90,8 @@ describe('a lease value', () => {
     );
   });
 
-  test('of host-gw may hold null data, as old flannels write it', () => {
-    const value = '{"PublicIP":"192.168.64.3","PublicIPv6":null,"BackendType":"host-gw","BackendData":null}';
+  test.each(['host-gw', 'ipip'])('of %s may hold null data, as old flannels write it', (type) => {
+    const value = `{"PublicIP":"192.168.64.3","PublicIPv6":null,"BackendType":"${type}","BackendData":null}`;
     expect(decode('10.5.52.0-24', value).backendData).toBeUndefined();
   });
 

@@ -13,7 +13,7 @@ import { type FieldProblem, quote, StoreError } from './store-error.ts';
 const largestVni = 2 ** 24 - 1;
 
 /** Backends whose leases carry no data. */
-const withoutData: ReadonlySet<string> = new Set(['', 'udp', 'host-gw', 'alloc']);
+const withoutData: ReadonlySet<string> = new Set(['', 'udp', 'host-gw', 'ipip', 'alloc']);
 
 const leaseShape = goObject({
   PublicIP: addressField(4).nullish(),

@@ -4,10 +4,10 @@ import type { Mac } from '../net/mac.ts';
 import type { Prefix } from '../net/prefix.ts';
 import type { JsonValue } from './go-json.ts';
 
-/** What a backend publishes for its peers, one family. host-gw, alloc and udp publish nothing. */
+/** What a backend publishes for its peers, one family. host-gw, ipip, alloc and udp publish nothing. */
 export type BackendData =
   | { readonly kind: 'vxlan'; readonly vni: number; readonly vtepMac: Mac }
-  /** A backend that this version does not program (wireguard, ipip ...): kept as it was read. */
+  /** A backend that this version does not program (wireguard ...): kept as it was read. */
   | { readonly kind: 'opaque'; readonly json: JsonValue };
 
 /** At least one of the subnets is there, and each has its public address and what its backend needs. */

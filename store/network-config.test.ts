@@ -148,6 +148,12 @@ describe('a network configuration', () => {
       { ...defaultBackend, vni: 0 },
     ],
     [{ Type: 'Host-GW' }, { kind: 'host-gw' }],
+    [{ Type: 'alloc' }, { kind: 'alloc' }],
+    [{ Type: 'ipip' }, { kind: 'ipip', directRouting: false }],
+    [
+      { Type: 'IPIP', directRouting: true },
+      { kind: 'ipip', directRouting: true },
+    ],
     [
       { Type: 'wireguard', PSK: 'x' },
       { kind: 'opaque', type: 'wireguard', options: { Type: 'wireguard', PSK: 'x' } },

@@ -26,8 +26,13 @@ export interface PeerParts {
   readonly routes: readonly Route[];
 }
 
-/** How the packets of one peer go. */
-export type PeerPath = 'vxlan' | 'direct' | 'unreachable';
+/** How the packets of one peer go; "external" is not this node's business. */
+export type PeerPath = 'vxlan' | 'ipip' | 'direct' | 'external' | 'unreachable';
+
+/** True when they go through a device of the backend's. */
+export function isTunnelled(path: PeerPath): boolean {
+  return path === 'vxlan' || path === 'ipip';
+}
 
 export interface PeerPlan {
   readonly lease: Lease;

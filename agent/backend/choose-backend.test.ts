@@ -30,8 +30,17 @@ test.each([
   [
     { Type: 'wireguard', PSK: 'x' },
     sampleUnderlay(),
-    'Cannot run backend "wireguard": "vxlan" and "host-gw" are supported',
+    'Cannot run backend "wireguard": "vxlan", "host-gw", "ipip" and "alloc" are supported',
   ],
+  [{ Type: 'ipip' }, translated, undefined],
+  [{ Type: 'alloc' }, translated, undefined],
 ])('%j', (backend, underlay, reason) => {
   expect(whyNotBackend(sampleConfig({ backend }), underlay)).toBe(reason);
+});
+
+test('ipip has no IPv6', () => {
+  const families = [4, 6] as const;
+  expect(
+    whyNotBackend(sampleConfig({ backend: { Type: 'ipip' }, families }), sampleUnderlay(families)),
+  ).toMatch(/^Cannot run backend "ipip" for "fd00:244::\/48": it carries IPv4 only/);
 });

@@ -2,8 +2,10 @@
 import type { Lease } from '../../store/lease.ts';
 import type { NetworkConfig } from '../../store/network-config.ts';
 import type { Underlay } from '../underlay.ts';
+import { advertiseAlloc, allocDevices, planAllocPeer } from './alloc.ts';
 import type { Advertisement, BackendDevices, BackendInput, DeviceMacs, PeerParts } from './backend.ts';
 import { advertiseHostGw, hostGwDevices, planHostGwPeer, whyNotHostGw } from './host-gw.ts';
+import { advertiseIpip, ipipDevices, planIpipPeer, whyNotIpip } from './ipip.ts';
 import { advertiseVxlan, planVxlanPeer, vxlanDevices, whyNotVxlan } from './vxlan.ts';
 
 export interface AdvertiseInput {
@@ -18,10 +20,14 @@ export function whyNotBackend(config: NetworkConfig, underlay: Underlay): string
   switch (backend.kind) {
     case 'vxlan':
       return whyNotVxlan(backend, config);
+    case 'ipip':
+      return whyNotIpip(config);
     case 'host-gw':
       return whyNotHostGw(underlay);
+    case 'alloc':
+      return undefined;
     case 'opaque':
-      return `Cannot run backend ${JSON.stringify(backend.type)}: "vxlan" and "host-gw" are supported`;
+      return `Cannot run backend ${JSON.stringify(backend.type)}: "vxlan", "host-gw", "ipip" and "alloc" are supported`;
     default:
       return backend satisfies never;
   }
@@ -33,8 +39,12 @@ export function advertise({ config, underlay, macs }: AdvertiseInput): Advertise
   switch (backend.kind) {
     case 'vxlan':
       return advertiseVxlan({ network: config, config: backend, underlay, macs });
+    case 'ipip':
+      return advertiseIpip(underlay);
     case 'host-gw':
       return advertiseHostGw(underlay);
+    case 'alloc':
+      return advertiseAlloc(underlay);
     case 'opaque':
       throw new RangeError(`Cannot advertise backend "${backend.type}": it is not supported`);
     default:
@@ -48,8 +58,12 @@ export function backendDevices(input: BackendInput): BackendDevices {
   switch (backend.kind) {
     case 'vxlan':
       return vxlanDevices({ ...input, vxlan: backend });
+    case 'ipip':
+      return ipipDevices(input);
     case 'host-gw':
       return hostGwDevices(input);
+    case 'alloc':
+      return allocDevices(input);
     case 'opaque':
       throw new RangeError(`Cannot plan backend "${backend.type}": it is not supported`);
     default:
@@ -65,8 +79,14 @@ export function peerPlanner(input: BackendInput): (lease: Lease) => PeerParts {
       const vxlanInput = { ...input, vxlan: backend };
       return (lease) => planVxlanPeer(lease, vxlanInput);
     }
+    case 'ipip': {
+      const ipipInput = { ...input, ipip: backend };
+      return (lease) => planIpipPeer(lease, ipipInput);
+    }
     case 'host-gw':
       return (lease) => planHostGwPeer(lease, input);
+    case 'alloc':
+      return planAllocPeer;
     case 'opaque':
       throw new RangeError(`Cannot plan backend "${backend.type}": it is not supported`);
     default:
@@ -76,5 +96,16 @@ export function peerPlanner(input: BackendInput): (lease: Lease) => PeerParts {
 
 /** True when what becomes of a peer depends on the node's routes. */
 export function asksForRoutes({ backend }: NetworkConfig): boolean {
-  return backend.kind === 'host-gw' || (backend.kind === 'vxlan' && backend.directRouting);
+  switch (backend.kind) {
+    case 'host-gw':
+      return true;
+    case 'vxlan':
+    case 'ipip':
+      return backend.directRouting;
+    case 'alloc':
+    case 'opaque':
+      return false;
+    default:
+      return backend satisfies never;
+  }
 }

@@ -31,8 +31,8 @@ import type {
 import { isDirect, peerFamilies } from './backend.ts';
 import { peerRoute } from './peer-route.ts';
 
-/** Outer Ethernet, IP, UDP and VXLAN headers (RFC 7348, section 5). */
-const overhead = { 4: 50, 6: 70 } as const;
+/** Outer Ethernet, IP, UDP and VXLAN headers (RFC 7348, section 5), by the underlay's family. */
+export const vxlanOverhead = { 4: 50, 6: 70 } as const;
 
 /** The device of a family: flannel's names. */
 export function vxlanDeviceName(vni: number, family: Family): string {
@@ -65,7 +65,7 @@ function familiesOf({ ip4, ip6 }: Pick<NetworkConfig, 'ip4' | 'ip6'>): readonly 
 
 /** Never more than the underlay carries: the kernel would cut it down without a word. */
 function deviceMtu(config: VxlanConfig, underlay: Underlay, family: Family): number {
-  return Math.min(config.mtu ?? underlay.mtu, underlay.mtu) - overhead[family];
+  return Math.min(config.mtu ?? underlay.mtu, underlay.mtu) - vxlanOverhead[family];
 }
 
 export interface AdvertiseVxlanInput {

@@ -279,6 +279,19 @@ describe('the network around the pods', () => {
     expect(told1({ mtu: pods }, tunnel(mtu, underlay))).toEqual(expected);
   });
 
+  test('IP in IP adds 20 bytes to what the link with its address carries', () => {
+    const local = IpAddress.parse('192.0.2.1');
+    const facts = (mtu: number): Partial<NodeFacts> => ({
+      links: [
+        { name: 'eth0', detail: { kind: 'other', type: '' }, mtu: 1500 },
+        { name: 'flannel.ipip', detail: { kind: 'ipip', local }, mtu, alias: 'netloom' },
+      ],
+    });
+    const addresses = [{ link: 'eth0', prefix: Prefix.parse('192.0.2.1/24') }];
+    expect(told1({ mtu: 1450, addresses }, facts(1480))).toEqual([]);
+    expect(told1({ mtu: 1450, addresses }, facts(1481))).toEqual(['warning mtu flannel.ipip -> nothing']);
+  });
+
   test('pods that were made when the MTU was larger', () => {
     const name = hostLinkName(sampleAttachment);
     const links = [{ name, detail: { kind: 'veth' }, mtu: 1500 }] as const;

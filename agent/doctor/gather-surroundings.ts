@@ -11,7 +11,7 @@ import { peerName } from '../peer-name.ts';
 import { CniError } from '../wiring/cni-error.ts';
 import { readSubnetEnv } from '../wiring/node-network.ts';
 import type { SubnetEnv } from '../wiring/subnet-env.ts';
-import { bridgeNetfilterKey, reversePathKey } from './network-checks.ts';
+import { bridgeNetfilterKey, isPodWay, reversePathKey } from './network-checks.ts';
 import type { StoreFacts, Surroundings } from './node-facts.ts';
 
 const mainTable = 254;
@@ -33,7 +33,7 @@ export async function readSurroundings(
 ): Promise<Surroundings> {
   const { bridge, hasProxy = false, netns } = sources;
   const env = subnetEnvOf(sources.subnetFile);
-  const ways = [...links.values()].filter(({ name, detail }) => name === bridge || detail.kind === 'vxlan');
+  const ways = [...links.values()].filter((link) => isPodWay(link, bridge));
   const names = ['all', ...ways.map(({ name }) => name)];
   return {
     bridge,

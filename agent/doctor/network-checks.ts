@@ -1,18 +1,22 @@
 // Checks of what the pods' network meets on the node: routes and addresses of others in it, MTUs, reverse path filters, bridged packets
 // that the firewall does not see. Pure.
-import type { Link } from '../../kernel/route/objects.ts';
+import type { Link, LinkDetail } from '../../kernel/route/objects.ts';
 import { netloomAlias } from '../alias.ts';
+import { isBackendDevice } from '../backend/device-names.ts';
+import { ipipOverhead } from '../backend/ipip.ts';
+import { vxlanOverhead } from '../backend/vxlan.ts';
 import type { Finding } from './finding.ts';
 import type { NodeFacts } from './node-facts.ts';
 
-/** What VXLAN puts around a packet, by the underlay's family. */
-const overhead = { 4: 50, 6: 70 } as const;
-
 export const bridgeNetfilterKey = 'net/bridge/bridge-nf-call-iptables';
 
-/** Links that are the pods' way on this node, whoever made them: the bridge and VXLAN devices. */
-export function podWays({ links, surroundings: { bridge } }: NodeFacts): readonly Link[] {
-  return links.filter(({ name, detail }) => name === bridge || detail.kind === 'vxlan');
+/** A link that is the pods' way on this node, whoever made it: the bridge, VXLAN and other tunnels. */
+export function isPodWay(link: Link, bridge: string): boolean {
+  return link.name === bridge || link.detail.kind === 'vxlan' || isBackendDevice(link);
+}
+
+function podWays({ links, surroundings: { bridge } }: NodeFacts): readonly Link[] {
+  return links.filter((link) => isPodWay(link, bridge));
 }
 
 export function routeConflicts(facts: NodeFacts): readonly Finding[] {
@@ -67,18 +71,18 @@ export function mtus(facts: NodeFacts): readonly Finding[] {
   const podMtu = surroundings.mtu;
   const byName = new Map(links.map((link) => [link.name, link]));
   const findings: Finding[] = [];
-  const tunnels = links.filter(({ detail, alias }) => detail.kind === 'vxlan' && alias === netloomAlias);
+  const tunnels = links.filter((link) => isBackendDevice(link) && link.alias === netloomAlias);
   for (const { name, mtu, detail } of tunnels) {
-    if (detail.kind !== 'vxlan' || mtu === undefined) continue;
-    const carrier = byName.get(detail.underlay ?? '');
-    const extra = overhead[detail.local?.family ?? 4];
+    if (mtu === undefined) continue;
+    const { extra, adds } = addition(detail);
+    const carrier = carrierOf(detail, facts, byName);
     if (carrier?.mtu !== undefined && mtu + extra > carrier.mtu) {
       findings.push({
         check: 'mtu',
         severity: 'warning',
         object: name,
         finding: 'its largest packets do not fit into what carries them: they are lost or cut in pieces',
-        evidence: `its MTU is ${mtu}, VXLAN adds ${extra}, and ${carrier.name} takes ${carrier.mtu}`,
+        evidence: `its MTU is ${mtu}, ${adds} adds ${extra}, and ${carrier.name} takes ${carrier.mtu}`,
         remedy:
           'see that the agent runs: it follows the underlay’s MTU; a fixed one is "MTU" of the backend’s configuration',
       });
@@ -109,6 +113,26 @@ export function mtus(facts: NodeFacts): readonly Finding[] {
     });
   }
   return findings;
+}
+
+/** What a tunnel puts around a packet. */
+function addition(detail: LinkDetail): { readonly extra: number; readonly adds: string } {
+  return detail.kind === 'vxlan'
+    ? { extra: vxlanOverhead[detail.local?.family ?? 4], adds: 'VXLAN' }
+    : { extra: ipipOverhead, adds: 'IP in IP' };
+}
+
+/** A VXLAN device names it; another tunnel has the address of one. */
+function carrierOf(
+  detail: LinkDetail,
+  { surroundings: { addresses } }: NodeFacts,
+  links: ReadonlyMap<string, Link>,
+): Link | undefined {
+  if (detail.kind === 'vxlan') return links.get(detail.underlay ?? '');
+  if (detail.kind !== 'ipip') return undefined;
+  const { local } = detail;
+  const place = addresses.find(({ prefix }) => local !== undefined && prefix.address.equals(local));
+  return links.get(place?.link ?? '');
 }
 
 function listed(texts: readonly string[]): string {

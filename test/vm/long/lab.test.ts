@@ -21,6 +21,7 @@ const cases: readonly { readonly name: string; readonly flags: string; readonly 
     flags: '--backend host-gw',
     netem: 'delay 10ms 5ms loss 1% reorder 25% duplicate 1%',
   },
+  { name: 'nodes that talk by IP in IP', flags: '--backend ipip' },
   { name: 'services by IPVS', flags: '--proxy-mode ipvs' },
 ];
 
