@@ -9,6 +9,7 @@ import type { NodeRoutes } from './apply-routes.ts';
 import type { NodeChoices } from './desired-state.ts';
 import type { MacKeeper } from './device-macs.ts';
 import type { Firewall } from './firewall.ts';
+import type { FlannelRules } from './flannel/flannel-rules.ts';
 import type { LeaseHolder } from './lease-holder.ts';
 import type { MadeRecord } from './made-record.ts';
 import { differingFiles } from './node-files.ts';
@@ -38,6 +39,8 @@ export interface AgentOptions {
   readonly store: LeaseStore;
   readonly route: NodeRoutes;
   readonly firewall: Firewall;
+  /** What flannel left beside ours; stays if absent. */
+  readonly flannelRules?: FlannelRules | undefined;
   readonly podRules?: PodRulesKeeper | undefined;
   readonly sysctls: Sysctls;
   readonly macs: MacKeeper;
@@ -252,6 +255,9 @@ function report(log: AgentOptions['log'], before: PassResult | undefined, now: P
     if (now.repairs.size > 0) log.warn({ repairs }, 'put back what was changed');
     else log.info({ steps: Object.fromEntries(now.steps) }, 'changed');
   }
+  const { removed = [], left = [] } = now.leftovers ?? {};
+  if (removed.length > 0) log.info({ removed }, 'took away the rules that flannel left');
+  if (left.length > 0) log.warn({ left }, 'rules of flannel stay');
   for (const [object, error] of now.failed) {
     const message = errorMessage(error);
     const known = before?.failed.get(object);

@@ -9,6 +9,7 @@ import type { DeviceMacs, PeerPlan } from './backend/backend.ts';
 import { backendDevices } from './backend/choose-backend.ts';
 import { isBackendDevice } from './backend/device-names.ts';
 import { gatewayOf, nodeSysctls, planBridge } from './bridge.ts';
+import { flannelRoutes } from './flannel/flannel-routes.ts';
 import { type MasqueradeChoices, type MasqueradeInput, masqueradeInput } from './masquerade-input.ts';
 import { type OccupiedLinks, occupiedLinks, withoutLinks, withoutWay } from './occupied-links.ts';
 import { createPeerTable, type PeerTable } from './peer-table.ts';
@@ -66,6 +67,7 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
   const occupied = occupiedLinks(input.actual, wanted);
   const made = wanted.filter((name) => !occupied.has(name));
   const devicesMade = devices.filter((name) => !occupied.has(name));
+  const takenOver = flannelRoutes(input.actual.routes, devicesMade);
   const route = {
     ...routeState({
       links: [...links, bridge.link],
@@ -81,6 +83,7 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
       neighboursOn: new Set(devicesMade),
       fdbOn: new Set(devicesMade),
       protocol: netloomRouteProtocol,
+      ...(takenOver.size === 0 ? {} : { routes: takenOver }),
     },
     masquerade: firewallInput(config, own, choices),
     sysctls: nodeSysctls(made, { ip4: own.subnet !== undefined, ip6: own.subnet6 !== undefined }),

@@ -15,6 +15,7 @@ import { type DesiredState, desiredState, type NodeChoices } from './desired-sta
 import type { MacKeeper } from './device-macs.ts';
 import { countRepairs, type Settled } from './drift.ts';
 import type { Firewall } from './firewall.ts';
+import type { FlannelLeftovers, FlannelRules } from './flannel/flannel-rules.ts';
 import type { LeaseHolder } from './lease-holder.ts';
 import type { MadeRecord } from './made-record.ts';
 import { ensureFiles } from './node-files.ts';
@@ -29,6 +30,8 @@ import { chooseUnderlay, type Underlay, type UnderlaySettings } from './underlay
 export interface PassPorts {
   readonly route: NodeRoutes;
   readonly firewall: Firewall;
+  /** What flannel left beside ours; stays if absent. */
+  readonly flannelRules?: FlannelRules | undefined;
   /** The rules of pods; nobody keeps them if absent. */
   readonly podRules?: PodRulesKeeper | undefined;
   readonly sysctls: Sysctls;
@@ -78,6 +81,8 @@ export interface PassResult {
   readonly steps: ReadonlyMap<string, number>;
   /** Of these steps, those that put back what somebody changed; by kind of object. */
   readonly repairs: ReadonlyMap<string, number>;
+  /** What became of the rules that flannel left; undefined when nobody looked. */
+  readonly leftovers?: FlannelLeftovers | undefined;
   readonly settled: SettledNode | undefined;
 }
 
@@ -209,6 +214,8 @@ async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult
   } catch (error) {
     failed.set('firewall', error);
   }
+  const leftovers = failed.has('firewall') ? undefined : await takeAwayFlannels(ports, input);
+  for (const _ of leftovers?.removed ?? []) add(steps, 'flannel-rules');
   try {
     for (const _ of (await ports.podRules?.ensure()) ?? []) note('pod-rules', 'pod rules', true);
   } catch (error) {
@@ -227,8 +234,18 @@ async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult
     failed,
     steps,
     repairs,
+    leftovers,
     settled: { route: { desired: desired.route, failed: failedNames }, desired, failed: failedNames },
   };
+}
+
+/** Whoever masquerades by himself may want flannel's rules: then they stay. */
+async function takeAwayFlannels(
+  { flannelRules }: PassPorts,
+  { desired, signal, thorough }: ApplyInput,
+): Promise<FlannelLeftovers | undefined> {
+  if (desired.masquerade === undefined) return undefined;
+  return await flannelRules?.takeAway({ signal, thorough });
 }
 
 function blockersOf(

@@ -16,6 +16,7 @@ import { type Agent, createAgent } from './agent.ts';
 import { addCniRoute, type CniHandler } from './cni-route.ts';
 import type { NodeChoices } from './desired-state.ts';
 import { createMacKeeper } from './device-macs.ts';
+import { createFlannelRules } from './flannel/flannel-rules.ts';
 import { createLeaseHolder } from './lease-holder.ts';
 import { type MadeRecord, openMadeRecord } from './made-record.ts';
 import { type AgentMetrics, createAgentMetrics } from './metrics.ts';
@@ -77,6 +78,7 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
   const pods = createPodList(settings.ipamDirectory);
   const agent = createAgent({
     pods,
+    flannelRules: createFlannelRules({ netns }),
     podRules: createPodRulesKeeper({
       records: new AttachmentRecords(settings),
       firewall: podFirewall,

@@ -59,8 +59,9 @@ export function planRoutes(
       remove.push(inForce, ...behind.slice(0, place).filter(({ protocol }) => protocol !== scope.protocol));
     }
   }
-  for (const [, route] of surplus) {
-    if (route.protocol === scope.protocol && !awaited.has(route)) remove.push(route);
+  for (const [key, route] of surplus) {
+    const isOurs = route.protocol === scope.protocol || scope.routes?.has(key) === true;
+    if (isOurs && !awaited.has(route)) remove.push(route);
   }
   return {
     // A route without a gateway may be what makes the gateway of another reachable.

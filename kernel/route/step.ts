@@ -50,6 +50,8 @@ export interface RouteScope {
   readonly fdbOn: ReadonlySet<string>;
   /** Routes and rules with this protocol are ours. */
   readonly protocol: number;
+  /** Keys of routes that are ours too, whatever their protocol: taken over from somebody else. */
+  readonly routes?: ReadonlySet<string> | undefined;
 }
 
 /** What became of a step: no error is success. ENOENT and the like on a delete, EEXIST of an equal object, are success. */
