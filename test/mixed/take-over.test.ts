@@ -68,6 +68,12 @@ function firewall({ place }: TestNode): { readonly flannels: string; readonly ma
   };
 }
 
+function leadNowhere({ place: { name } }: TestNode): void {
+  run(`ip -n ${name} neigh replace 10.244.77.0 dev flannel.1 lladdr 02:00:00:00:00:77 nud permanent`);
+  run(`bridge -n ${name} fdb replace 02:00:00:00:00:77 dev flannel.1 dst 192.0.2.77 self permanent`);
+  run(`ip -n ${name} route replace 10.244.77.0/24 via 10.244.77.0 dev flannel.1 onlink`);
+}
+
 function unharmed({ there, back }: Exchange): void {
   for (const direction of [there, back]) {
     expect(direction).toMatchObject({ lost: 0, twice: 0, tcpProblem: '' });
@@ -115,6 +121,8 @@ describe.each(cases)(`%s, %s, rules in %s: ${flannel}`, (store, backend, rules) 
       () => routes(first, otherSubnet).length === 1 && routes(second, subnet).length === 1,
       () => 'no routes yet',
     );
+    // A peer that went while flanneld was away: it never takes away what led there.
+    if (backend === 'vxlan') leadNowhere(first);
     const before = [identity(first), identity(second)];
     const stored = async (): Promise<ReadonlyMap<string, unknown>> => {
       if (etcd !== undefined) return await etcd.values(`${etcdPrefix}/subnets/`);
