@@ -73,7 +73,10 @@ describe.each(['iptables-nft', 'iptables-legacy'])('%s', (program) => {
 
 describe('nftables', () => {
   test('flannel’s tables go, the rest stays', async () => {
-    inside('nft -f -', 'table inet other { chain postrtg { type nat hook postrouting priority srcnat; } }\n');
+    inside(
+      'nft -f -',
+      'table inet other { chain postrtg { type nat hook postrouting priority srcnat; }; }\n',
+    );
     const before = inside('nft list ruleset');
     inside('nft -f -', flannelNftables(place));
     expect(await look()).toEqual({

@@ -108,12 +108,9 @@ describe.each(cases)(`%s, %s: Netloom and ${flannel}`, (store, backend) => {
     const [near, far] = pods;
     if (near === undefined || far === undefined) throw new Error('two pods are wanted');
     const talk = async (): Promise<void> => {
-      const { there, back } = await exchangeDuring([near, far], async () => {
-        await new Promise((resolve) => setTimeout(resolve, 300));
-      });
+      const { there, back } = await exchangeDuring([near, far], async () => undefined, 200);
       for (const one of [there, back]) {
         expect(one).toMatchObject({ lost: 0, twice: 0, tcpProblem: '' });
-        expect(one.sent).toBeGreaterThan(100);
         expect(one.tcpBytes).toBeGreaterThan(1000);
       }
     };
@@ -137,11 +134,10 @@ describe.each(cases)(`%s, %s: Netloom and ${flannel}`, (store, backend) => {
     if (backend === 'vxlan') expect(otherMac()).not.toBe(before);
     await seesOther();
     await seesUs('192.0.2.1');
-    await talk();
 
     // We move: another address, which the other one follows.
-    run(`ip -n ${first.place.name} address add 192.0.2.11/24 dev eth0`);
     run(`ip -n ${first.place.name} address delete 192.0.2.1/24 dev eth0`);
+    run(`ip -n ${first.place.name} address add 192.0.2.11/24 dev eth0`);
     run(`ip -n ${first.place.name} route replace default via 192.0.2.200`);
     await seesUs('192.0.2.11');
     await untilStatus(first, ({ ready, lease: now }) => ready && now?.publicIp === '192.0.2.11');

@@ -30,17 +30,22 @@ function direction(from: Report, to: Report): Direction {
   };
 }
 
-/** UDP both ways at so many packets a second and a TCP stream each way, from before `during` begins until after it has ended. */
+/**
+ * UDP both ways at up to 1,000 packets a second and a TCP stream each way, from before `during` begins until after it has ended, and
+ * until so many packets are on their way in each direction.
+ */
 export async function exchangeDuring(
   pods: readonly [Pod, Pod],
   during: () => Promise<void>,
-  rate = 1000,
+  atLeast: number,
 ): Promise<Exchange> {
   const [a, b] = pods;
-  await using one = new PodProcess(a.place, ['exchange', a.address, b.address, String(rate)]);
-  await using other = new PodProcess(b.place, ['exchange', b.address, a.address, String(rate)]);
+  await using one = new PodProcess(a.place, ['exchange', a.address, b.address, '1000']);
+  await using other = new PodProcess(b.place, ['exchange', b.address, a.address, '1000']);
   await Promise.all([one.flowing(), other.flowing()]);
   await during();
+  // A busy machine sends less.
+  while (Math.min((await one.report()).sent, (await other.report()).sent) < atLeast) await delay(50);
   one.stop();
   other.stop();
   const settled = async (): Promise<readonly [Report, Report]> => {

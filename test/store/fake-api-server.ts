@@ -222,7 +222,8 @@ export class FakeApiServer implements AsyncDisposable {
     const target = targetOf(url.pathname);
     const text = await bodyOf(request);
     const body: unknown = text === '' ? undefined : JSON.parse(text);
-    const isWatch = url.searchParams.get('watch') === '1';
+    // Go's clients write it out.
+    const isWatch = ['1', 'true'].includes(url.searchParams.get('watch') ?? '');
     const verb = verbOf(request.method ?? 'GET', { isWatch, hasName: target?.name !== undefined });
     const seen: SeenRequest = {
       verb,
@@ -357,6 +358,13 @@ export class FakeApiServer implements AsyncDisposable {
   }
 
   #answerWatch({ resource }: Target, query: URLSearchParams, response: ServerResponse): undefined {
+    // As servers before 1.34 say it: clients list then.
+    if (query.has('sendInitialEvents'))
+      return refuse(response, 422, {
+        reason: 'Invalid',
+        message:
+          'sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled',
+      });
     const from = Number(query.get('resourceVersion') ?? 0);
     if (from < this.#oldest)
       return refuse(response, 410, {
