@@ -12,9 +12,12 @@ import { bareNode } from '../store/kubernetes-suite.ts';
 import { fakeCluster, type TestCluster as KubeCluster } from '../store/test-cluster.ts';
 import { FlannelDriver, type FlannelNode, type FlannelRulesForm, network } from './flannel-node.ts';
 import { etcdPrefix, type FlannelStore, flannelEtcd, flannelNodes } from './flannel-store.ts';
-import { flanneldVersion, RealFlannel, whyNoIptablesMode } from './real-flannel.ts';
+import { RealFlannel, whyNoFlanneld } from './real-flannel.ts';
 
 export type StoreKind = 'etcd' | 'annotations';
+
+/** Each Node has some: flanneld ends with a panic on one without any. */
+export const othersAnnotations = { 'node.alpha.kubernetes.io/ttl': '0' } as const;
 
 /** Why there can be no such store here. */
 export function storeFault(kind: StoreKind): string | undefined {
@@ -98,7 +101,7 @@ export class MixedCluster implements AsyncDisposable {
     const mixed = new MixedCluster(options, { etcd, kube });
     await etcd?.put(`${etcdPrefix}/config`, mixed.config);
     for (const node of mixed.cluster.nodes) {
-      await kube?.put('nodes', bareNode(node.name, `10.244.${node.number}.0/24`));
+      await mixed.registerNode(node, `10.244.${node.number}.0/24`);
       mixed.#relays.push(await Relay.open(node.place, mixed.#port));
       // The way out, by which pods reach what is outside.
       run(`ip -n ${node.place.name} route add default via 192.0.2.200`);
@@ -106,12 +109,20 @@ export class MixedCluster implements AsyncDisposable {
     return mixed;
   }
 
+  /** As kubelet and kube-controller-manager do. */
+  async registerNode(node: TestNode, podNetwork: string): Promise<void> {
+    const bare = bareNode(node.name, podNetwork);
+    await this.kube?.put('nodes', {
+      ...bare,
+      metadata: { ...bare.metadata, annotations: othersAnnotations },
+    });
+  }
+
   /** flanneld where it is, else what stands in for it. */
   flannel(node: TestNode): FlannelNode {
     const { backend, rules = 'nftables' } = this.#options;
     const options = { node, backend, rules, openStore: () => this.openStore(node) };
-    const isReal =
-      flanneldVersion() !== undefined && (rules === 'nftables' || whyNoIptablesMode() === undefined);
+    const isReal = whyNoFlanneld(rules) === undefined;
     const made = isReal ? new RealFlannel({ ...options, flags: this.#flags }) : new FlannelDriver(options);
     this.#flannels.push(made);
     return made;

@@ -3,12 +3,10 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { run, type TestNode, until, untilStatus } from '../agent/cluster.ts';
 import { etcdPrefix, flannelAnnotations, flannelValue, vxlanData } from './flannel-store.ts';
-import { MixedCluster, type StoreKind, storeFault } from './mixed-cluster.ts';
+import { MixedCluster, othersAnnotations, type StoreKind, storeFault } from './mixed-cluster.ts';
 import { type Pod, startPod } from './pod.ts';
-import { flanneldVersion } from './real-flannel.ts';
+import { flannelName } from './real-flannel.ts';
 import { exchangeDuring } from './traffic.ts';
-
-const flannel = flanneldVersion() === undefined ? 'what stands in for flanneld' : 'flanneld';
 
 let mixed: MixedCluster | undefined;
 const pods: Pod[] = [];
@@ -46,7 +44,7 @@ const cases: readonly (readonly [StoreKind, 'vxlan' | 'host-gw'])[] = [
   ['annotations', 'host-gw'],
 ];
 
-describe.each(cases)(`%s, %s: Netloom and ${flannel}`, (store, backend) => {
+describe.each(cases)(`%s, %s: Netloom and ${flannelName('nftables')}`, (store, backend) => {
   const fault = storeFault(store);
   if (fault !== undefined) {
     test.skip(fault, () => undefined);
@@ -100,7 +98,7 @@ describe.each(cases)(`%s, %s: Netloom and ${flannel}`, (store, backend) => {
       expect(values.get(`${etcdPrefix}/subnets/${subnet.replace('/', '-')}`)).toBe(value);
     } else {
       const node = await kube?.get('nodes', first.name);
-      expect(node?.metadata.annotations).toEqual(flannelAnnotations(attributes));
+      expect(node?.metadata.annotations).toEqual({ ...othersAnnotations, ...flannelAnnotations(attributes) });
     }
 
     const { mtu } = other;
@@ -126,10 +124,7 @@ describe.each(cases)(`%s, %s: Netloom and ${flannel}`, (store, backend) => {
     );
     const before = otherMac();
     if (backend === 'vxlan') run(`ip -n ${second.place.name} link delete flannel.1`);
-    if (kube !== undefined) {
-      const { bareNode } = await import('../store/kubernetes-suite.ts');
-      await kube.put('nodes', bareNode(second.name, other.subnet));
-    }
+    await mixed.registerNode(second, other.subnet);
     await other.start();
     if (backend === 'vxlan') expect(otherMac()).not.toBe(before);
     await seesOther();

@@ -1,9 +1,9 @@
 // The real flanneld on a node, where it is on PATH. It stands in the driver's place (flannel-node.ts) in the same tests.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { run, until } from '../agent/cluster.ts';
-import type { FlannelNode, FlannelNodeOptions } from './flannel-node.ts';
+import { until } from '../agent/cluster.ts';
+import type { FlannelNode, FlannelNodeOptions, FlannelRulesForm } from './flannel-node.ts';
 
 export interface RealFlannelOptions extends FlannelNodeOptions {
   /** How it reaches the store, and what else the store wants. */
@@ -11,20 +11,37 @@ export interface RealFlannelOptions extends FlannelNodeOptions {
 }
 
 /** "v0.28.9"; undefined without the program. */
-export function flanneldVersion(): string | undefined {
-  try {
-    // It says so on standard error.
-    const said = execFileSync('sh', ['-c', 'flanneld --version 2>&1'], { encoding: 'utf8' });
-    return said.trim();
-  } catch {
-    return undefined;
-  }
+function flanneldVersion(): string | undefined {
+  const { status, stdout, stderr } = spawnSync('flanneld', ['--version'], { encoding: 'utf8' });
+  // It says so on standard error.
+  return status === 0 ? `${stdout}${stderr}`.trim() : undefined;
 }
 
-/** In iptables mode it wants to see that bridged packets meet iptables, and ends where the kernel has no br_netfilter. */
-export function whyNoIptablesMode(): string | undefined {
-  if (existsSync('/proc/sys/net/bridge/bridge-nf-call-iptables')) return undefined;
-  return 'flanneld needs br_netfilter for its iptables mode, and this kernel has none';
+/** Why something else must stand in for it; undefined where it runs. */
+export function whyNoFlanneld(rules: FlannelRulesForm): string | undefined {
+  if (flanneldVersion() === undefined) return 'it is not on PATH';
+  // In iptables mode it wants to see that bridged packets meet iptables, and ends otherwise.
+  const hasFilter = existsSync('/proc/sys/net/bridge/bridge-nf-call-iptables');
+  return rules === 'nftables' || hasFilter ? undefined : 'this kernel has no br_netfilter';
+}
+
+/** Of what runs, for the names of tests. */
+export function flannelName(rules: FlannelRulesForm): string {
+  const why = whyNoFlanneld(rules);
+  return why === undefined ? `flanneld ${flanneldVersion()}` : `what stands in for flanneld, because ${why}`;
+}
+
+/** What it finds as `iptables` is what it uses: a PATH where that is iptables-legacy. */
+function legacyPath(directory: string): string {
+  const bin = join(directory, 'legacy-bin');
+  if (existsSync(bin)) return bin;
+  mkdirSync(bin);
+  for (const program of ['iptables', 'ip6tables'])
+    for (const verb of ['', '-save', '-restore']) {
+      const found = execFileSync('which', [`${program}-legacy${verb}`], { encoding: 'utf8' });
+      symlinkSync(found.trim(), join(bin, `${program}${verb}`));
+    }
+  return bin;
 }
 
 export class RealFlannel implements FlannelNode {
@@ -49,11 +66,12 @@ export class RealFlannel implements FlannelNode {
   }
 
   async start(): Promise<void> {
-    const { node, flags } = this.#options;
+    const { node, flags, rules } = this.#options;
+    const before = `${rules === 'iptables-legacy' ? `${legacyPath(node.directory)}:` : ''}`;
     const path = join(node.directory, 'flanneld.log');
     const log = openSync(path, 'a');
     const written = (): number => statSync(node.subnetFile, { throwIfNoEntry: false })?.ino ?? 0;
-    const before = written();
+    const old = written();
     const child = spawn(
       'nsenter',
       [
@@ -66,19 +84,17 @@ export class RealFlannel implements FlannelNode {
         '--healthz-ip=127.0.0.1',
         ...flags,
       ],
-      { stdio: ['ignore', log, log], env: { PATH: process.env['PATH'], NODE_NAME: node.name } },
+      { stdio: ['ignore', log, log], env: { PATH: `${before}${process.env['PATH']}`, NODE_NAME: node.name } },
     );
     closeSync(log);
     this.#child = child;
     await until(
       // It replaces the file once it has its lease and its rules.
-      () => child.exitCode !== null || (written() !== before && written() !== 0),
+      () => child.exitCode !== null || (written() !== old && written() !== 0),
       () => `flanneld on ${node.name}:\n${readFileSync(path, 'utf8')}`,
       30_000,
     );
     if (child.exitCode !== null) throw new Error(`flanneld ended:\n${readFileSync(path, 'utf8')}`);
-    // Its rules may still be on their way: it makes them beside.
-    run(`ip netns exec ${node.place.name} ip link show`, { quiet: true });
   }
 
   async stop(): Promise<void> {

@@ -8,10 +8,8 @@ import type { FlannelNode, FlannelRulesForm } from './flannel-node.ts';
 import { etcdPrefix } from './flannel-store.ts';
 import { MixedCluster, type StoreKind, storeFault } from './mixed-cluster.ts';
 import { type Pod, startPod } from './pod.ts';
-import { flanneldVersion } from './real-flannel.ts';
+import { flannelName } from './real-flannel.ts';
 import { dialDuring, type Exchange, exchangeDuring } from './traffic.ts';
-
-const flannel = flanneldVersion() === undefined ? 'what stands in for flanneld' : 'flanneld';
 
 let mixed: MixedCluster | undefined;
 const pods: Pod[] = [];
@@ -86,14 +84,16 @@ function unharmed(what: string, { there, back }: Exchange): void {
   }
 }
 
-const cases: readonly (readonly [StoreKind, 'vxlan' | 'host-gw', FlannelRulesForm])[] = [
+const combinations: readonly (readonly [StoreKind, 'vxlan' | 'host-gw', FlannelRulesForm])[] = [
   ['etcd', 'vxlan', 'iptables'],
   ['etcd', 'host-gw', 'nftables'],
   ['annotations', 'vxlan', 'nftables'],
   ['annotations', 'host-gw', 'iptables-legacy'],
 ];
 
-describe.each(cases)(`%s, %s, rules in %s: ${flannel}`, (store, backend, rules) => {
+const cases = combinations.map((one) => [...one, flannelName(one[2])] as const);
+
+describe.each(cases)('%s, %s, rules in %s: %s', (store, backend, rules) => {
   const fault = storeFault(store);
   if (fault !== undefined) {
     test.skip(fault, () => undefined);
