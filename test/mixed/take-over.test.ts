@@ -84,6 +84,13 @@ function unharmed(what: string, { there, back }: Exchange): void {
   }
 }
 
+/** What the agent says that it took away, first of all. */
+const firstRemoved: Readonly<Record<FlannelRulesForm, string>> = {
+  iptables: 'iptables chain FLANNEL-POSTRTG (IPv4 nat, nft)',
+  'iptables-legacy': 'iptables chain FLANNEL-POSTRTG (IPv4 nat, legacy)',
+  nftables: 'nftables table ip flannel-ipv4',
+};
+
 const combinations: readonly (readonly [StoreKind, 'vxlan' | 'host-gw', FlannelRulesForm])[] = [
   ['etcd', 'vxlan', 'iptables'],
   ['etcd', 'host-gw', 'nftables'],
@@ -140,7 +147,7 @@ describe.each(cases)('%s, %s, rules in %s: %s', (store, backend, rules) => {
       expect(routes(node, 'root 10.244.0.0/16')).toHaveLength(1);
       expect(routes(node, peer)[0]).toContain('proto 78');
       expect(firewall(node)).toEqual({ flannels: '', masquerades: 1 });
-      expect(logOf(node)).toContain('took away the rules that flannel left');
+      expect(logOf(node)).toContain(`"removed":["${firstRemoved[rules]}"`);
       if (backend === 'vxlan') {
         const link = run(`ip -n ${node.place.name} link show flannel.1`);
         expect(link).toContain('alias netloom');
