@@ -3,6 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createFlannelRules } from '../../agent/flannel/flannel-rules.ts';
+import { createIptablesFirewall } from '../../agent/iptables-firewall.ts';
+import { Prefix } from '../../net/prefix.ts';
 import { type TestNetns, testNetns } from '../sandbox.ts';
 import { flannelIptables, flannelNftables } from './flannel-rules-text.ts';
 
@@ -69,6 +71,22 @@ describe.each(['iptables-nft', 'iptables-legacy'])('%s', (program) => {
     ]);
     expect(inside(`${program}-save -t nat`).replace(/^#.*\n/gm, '')).toBe(before);
   });
+});
+
+test('where FORWARD drops, ours in iptables takes the place of flannel’s', async () => {
+  makeChains('iptables-nft');
+  inside('iptables-nft -P FORWARD DROP');
+  const firewall = createIptablesFirewall({ netns: node.netns });
+  const families = [
+    { family: 4, network: Prefix.parse(place.network), subnet: Prefix.parse(place.subnet), exclude: [] },
+  ] as const;
+  await firewall.ensure({ families, randomFully: true, forward: true }, { signal, thorough: true });
+  expect((await look()).left).toEqual([]);
+  const saved = inside('iptables-nft-save');
+  expect(saved).not.toContain('FLANNEL');
+  expect(saved).toContain('-A FORWARD -m comment --comment "netloom forward" -j NETLOOM-FWD');
+  expect(saved.match(/-j MASQUERADE/g)).toHaveLength(2);
+  firewall.close();
 });
 
 describe('nftables', () => {
