@@ -1,14 +1,18 @@
 // Events about Nodes, for whoever asks kubectl what is wrong: few, each once an hour, none of them waited for. All nodes see a peer that
 // is refused, so the name of an event follows from what it says: the first node writes it, the others find it there.
 import { createHash } from 'node:crypto';
+import { type Clock, realClock } from '../../runtime/clock.ts';
 import { isApiError } from './api/api-error.ts';
 import type { KubeClient } from './api/kube-client.ts';
 
 /** Events about Nodes, which have no namespace, are there. */
 const namespace = 'default';
 
-/** How long the API server keeps an event. */
-const keptMs = 60 * 60_000;
+/** The API server keeps an event for an hour (--event-ttl): a little longer, because until then its name is taken. */
+const keptMs = 61 * 60_000;
+
+/** What the server did not take is offered again after so long, by whoever still says it. */
+const retryMs = 60_000;
 
 /** At most so many in so long. */
 const most = { events: 25, inMs: 10 * 60_000 } as const;
@@ -30,53 +34,55 @@ export interface NodeEvent {
 
 export interface EventRecorderOptions {
   readonly client: KubeClient;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
+  /** Of pauses and of what was told; events are dated by the wall clock. */
+  readonly clock?: Clock;
   readonly random?: () => number;
 }
 
 export class EventRecorder {
   readonly #client: KubeClient;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #random: () => number;
   readonly #abort = new AbortController();
-  readonly #timers = new Set<NodeJS.Timeout>();
-  /** When each was told last, by name. */
+  readonly #pauses = new Set<() => void>();
+  /** Until when each is not told again, by name. */
   readonly #told = new Map<string, number>();
-  #refused = false;
+  /** When the last ones were told. */
+  #lately: readonly number[] = [];
+  #refusedUntil = 0;
 
-  constructor({ client, now = Date.now, random = Math.random }: EventRecorderOptions) {
+  constructor({ client, clock = realClock, random = Math.random }: EventRecorderOptions) {
     this.#client = client;
-    this.#now = now;
+    this.#clock = clock;
     this.#random = random;
   }
 
   /** `teller`: our own Node. */
   record(event: NodeEvent, teller: string): void {
-    const now = this.#now();
-    for (const [name, at] of this.#told) if (now - at >= keptMs) this.#told.delete(name);
+    const now = this.#clock.now();
+    for (const [name, until] of this.#told) if (now >= until) this.#told.delete(name);
+    this.#lately = this.#lately.filter((at) => now - at < most.inMs);
     const name = nameOf(event);
-    const lately = [...this.#told.values()].filter((at) => now - at < most.inMs).length;
-    if (this.#refused || this.#told.has(name) || lately >= most.events) return;
-    this.#told.set(name, now);
+    if (now < this.#refusedUntil || this.#told.has(name) || this.#lately.length >= most.events) return;
+    this.#told.set(name, now + keptMs);
+    this.#lately = [...this.#lately, now];
     const pauseMs = event.node === teller ? 0 : this.#random() * longestPauseMs;
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
+    const cancel = this.#clock.setTimer(pauseMs, () => {
+      this.#pauses.delete(cancel);
       void this.#post(name, event, teller);
-    }, pauseMs);
-    timer.unref();
-    this.#timers.add(timer);
+    });
+    this.#pauses.add(cancel);
   }
 
   close(): void {
     this.#abort.abort();
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    for (const cancel of this.#pauses) cancel();
+    this.#pauses.clear();
   }
 
   async #post(name: string, event: NodeEvent, teller: string): Promise<void> {
     const { node, type, reason, message } = event;
-    const time = new Date(this.#now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     try {
       await this.#client.text({
         method: 'POST',
@@ -101,14 +107,14 @@ export class EventRecorder {
       });
     } catch (error) {
       // Whoever may not write events goes on without; another node was faster; a server that is away hears it in its time.
-      if (isApiError(error, 403)) this.#refused = true;
-      else if (!isApiError(error, 409)) this.#told.delete(name);
+      if (isApiError(error, 403)) this.#refusedUntil = this.#clock.now() + keptMs;
+      else if (!isApiError(error, 409)) this.#told.set(name, this.#clock.now() + retryMs);
     }
   }
 }
 
 function nameOf({ node, reason, message }: NodeEvent): string {
   const digest = createHash('sha256').update(`${reason}\n${message}`).digest('hex').slice(0, 16);
-  // A name has at most 253 characters.
-  return `${node.slice(0, 200)}.${digest}`;
+  // A name has at most 253 characters, and none of its parts ends with a dash.
+  return `${node.slice(0, 200).replace(/[^a-z0-9]+$/, '')}.${digest}`;
 }

@@ -102,6 +102,7 @@ export class KubernetesLeaseStore implements LeaseStore {
       client,
       events: this.#events,
       setsCondition,
+      ownNode: () => this.#ownNode,
       onTrouble: (error) => {
         this.#reportTrouble = error;
         this.#gather();
@@ -193,7 +194,7 @@ export class KubernetesLeaseStore implements LeaseStore {
   }
 
   report(report: NodeReport): void {
-    if (this.#ownNode !== undefined) this.#reporter.hear(report, this.#ownNode);
+    this.#reporter.hear(report);
   }
 
   async close(): Promise<void> {

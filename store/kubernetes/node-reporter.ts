@@ -1,16 +1,17 @@
 // Tells the cluster how this node's network does: condition NetworkUnavailable of its Node, and events. From reports that come after
-// each pass; what has not changed costs nothing.
+// each pass, and by its own clock when a report has to stand for a while first; what has not changed costs nothing.
+import { type Clock, realClock } from '../../runtime/clock.ts';
 import type { NodeReport } from '../lease-store.ts';
 import { type ApiError, isApiError } from './api/api-error.ts';
 import type { KubeClient } from './api/kube-client.ts';
-import type { EventRecorder } from './event-recorder.ts';
+import type { EventRecorder, NodeEvent } from './event-recorder.ts';
 import { nodeObject } from './node-lease.ts';
 import type { KubeNode } from './parse-node.ts';
 
 /** Until then a node that is not ready may be one that is being mended: a taint on it would move its pods about. */
 const patienceMs = 60_000;
 
-/** From a patch that failed to the next one. */
+/** From a patch to the next one for the same: the watch is about to show it, or the server is away. */
 const retryMs = 15_000;
 
 /** Kubernetes allows 32 kB; a condition is to be read. */
@@ -23,8 +24,10 @@ export interface NodeReporterOptions {
   readonly events: EventRecorder;
   /** flannel's --set-node-network-unavailable. */
   readonly setsCondition: boolean;
-  /** Milliseconds since 1970. */
-  readonly now?: () => number;
+  /** Our Node as it was last seen. */
+  readonly ownNode: () => KubeNode | undefined;
+  /** Of patience and pauses; what is written is dated by the wall clock. */
+  readonly clock?: Clock;
   /** Hears of what could not be told, and that it could again. */
   readonly onTrouble: (error: ApiError | undefined) => void;
 }
@@ -33,59 +36,88 @@ export class NodeReporter {
   readonly #client: KubeClient;
   readonly #events: EventRecorder;
   readonly #setsCondition: boolean;
-  readonly #now: () => number;
+  readonly #ownNode: NodeReporterOptions['ownNode'];
+  readonly #clock: Clock;
   readonly #onTrouble: NodeReporterOptions['onTrouble'];
   readonly #abort = new AbortController();
+  #report: NodeReport | undefined;
   #notReadySince: number | undefined;
   #wasReady: boolean | undefined;
-  #patching = false;
+  #isPatching = false;
   #retryAt = 0;
-  #trouble = false;
+  #hasTrouble = false;
+  /** What we wrote last: it counts until the watch had its time to show it. */
+  #said: { readonly status: string; readonly until: number } | undefined;
+  #cancelLook = (): void => {};
 
-  constructor({ client, events, setsCondition, now = Date.now, onTrouble }: NodeReporterOptions) {
+  constructor({ client, events, setsCondition, ownNode, clock = realClock, onTrouble }: NodeReporterOptions) {
     this.#client = client;
     this.#events = events;
     this.#setsCondition = setsCondition;
-    this.#now = now;
+    this.#ownNode = ownNode;
+    this.#clock = clock;
     this.#onTrouble = onTrouble;
   }
 
-  /** `node`: ours, as it was last seen. */
-  hear({ ready, blockers, problems }: NodeReport, node: KubeNode): void {
-    const now = this.#now();
-    if (ready) this.#notReadySince = undefined;
-    else this.#notReadySince ??= now;
-    const isDown = this.#notReadySince !== undefined && now - this.#notReadySince >= patienceMs;
-    const why = blockers.join('; ').slice(0, longestMessage);
-    for (const { object, message } of problems) {
+  hear(report: NodeReport): void {
+    this.#report = report;
+    if (report.ready) this.#notReadySince = undefined;
+    else this.#notReadySince ??= this.#clock.now();
+    const node = this.#ownNode();
+    if (node === undefined) return;
+    for (const { object, message } of report.problems) {
       const about = /^nodes\/([^/]+)$/.exec(object)?.[1];
-      this.#events.record(
-        {
-          node: about ?? node.name,
-          type: 'Warning',
-          reason: about === undefined ? 'NetworkProblem' : 'LeaseRefused',
-          message,
-        },
-        node.name,
-      );
+      const reason = about === undefined ? 'NetworkProblem' : 'LeaseRefused';
+      this.#record(node, { about: about ?? node.name, type: 'Warning', reason, message });
     }
-    if (ready && this.#wasReady !== true) {
+    this.#look();
+  }
+
+  close(): void {
+    this.#cancelLook();
+    this.#abort.abort();
+  }
+
+  #record(
+    { name }: KubeNode,
+    { about, ...event }: Omit<NodeEvent, 'node'> & { readonly about: string },
+  ): void {
+    this.#events.record({ ...event, node: about }, name);
+  }
+
+  /** What the last report amounts to by now. */
+  #look(): void {
+    this.#cancelLook();
+    const [node, report, now] = [this.#ownNode(), this.#report, this.#clock.now()];
+    if (node === undefined || report === undefined) return;
+    const { ready } = report;
+    const patience = this.#notReadySince === undefined ? 0 : this.#notReadySince + patienceMs - now;
+    if (patience > 0) {
+      this.#lookAfter(patience);
+      return;
+    }
+    const why = report.blockers.join('; ').slice(0, longestMessage);
+    const about = node.name;
+    if (!ready) this.#record(node, { about, type: 'Warning', reason: 'NetworkNotReady', message: why });
+    else if (this.#wasReady !== true) {
       const message = 'The network of the node is ready';
-      this.#events.record({ node: node.name, type: 'Normal', reason: 'NetworkReady', message }, node.name);
+      this.#record(node, { about, type: 'Normal', reason: 'NetworkReady', message });
     }
-    if (isDown) {
-      this.#events.record(
-        { node: node.name, type: 'Warning', reason: 'NetworkNotReady', message: why },
-        node.name,
-      );
-    }
-    if (ready || isDown) this.#wasReady = ready;
-    if (!this.#setsCondition || !(ready || isDown)) return;
-    const { networkUnavailable: has } = node;
+    this.#wasReady = ready;
+    if (this.#setsCondition) this.#setCondition(node, { ready, why });
+  }
+
+  #setCondition(node: KubeNode, { ready, why }: { readonly ready: boolean; readonly why: string }): void {
+    const now = this.#clock.now();
     const status = ready ? 'False' : 'True';
+    const said = this.#said !== undefined && now < this.#said.until ? this.#said.status : undefined;
     // A condition that somebody else set to the same says enough.
-    if (has?.status === status || this.#patching || now < this.#retryAt) return;
-    this.#patching = true;
+    if ((said ?? node.networkUnavailable?.status) === status || this.#isPatching) return;
+    if (now < this.#retryAt) {
+      this.#lookAfter(this.#retryAt - now);
+      return;
+    }
+    this.#isPatching = true;
     void this.#patch(node, {
       type: 'NetworkUnavailable',
       status,
@@ -94,12 +126,12 @@ export class NodeReporter {
     });
   }
 
-  close(): void {
-    this.#abort.abort();
+  #lookAfter(milliseconds: number): void {
+    this.#cancelLook = this.#clock.setTimer(milliseconds, () => this.#look());
   }
 
-  async #patch(node: KubeNode, condition: Readonly<Record<string, string>>): Promise<void> {
-    const time = new Date(this.#now()).toISOString().replace(/\.\d+Z$/, 'Z');
+  async #patch(node: KubeNode, condition: Condition): Promise<void> {
+    const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     try {
       await this.#client.text({
         method: 'PATCH',
@@ -111,19 +143,27 @@ export class NodeReporter {
         },
         signal: this.#abort.signal,
       });
-      // The watch is about to show it; until then it is not to be told again.
-      this.#retryAt = this.#now() + retryMs;
-      if (this.#trouble) this.#onTrouble(undefined);
-      this.#trouble = false;
+      this.#said = { status: condition.status, until: this.#clock.now() + retryMs };
+      if (this.#hasTrouble) this.#onTrouble(undefined);
+      this.#hasTrouble = false;
     } catch (error) {
       if (this.#abort.signal.aborted || !isApiError(error)) return;
-      this.#retryAt = this.#now() + Math.max(retryMs, error.retryAfterMs ?? 0);
-      this.#trouble = true;
+      this.#retryAt = this.#clock.now() + Math.max(retryMs, error.retryAfterMs ?? 0);
+      this.#hasTrouble = true;
       this.#onTrouble(error);
     } finally {
-      this.#patching = false;
+      this.#isPatching = false;
     }
+    // It may have become another while this was on its way.
+    this.#look();
   }
+}
+
+interface Condition {
+  readonly type: 'NetworkUnavailable';
+  readonly status: 'True' | 'False';
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** The object of problems with the condition. */
