@@ -1,8 +1,10 @@
-// A small API server for tests, on loopback: lists in pages, watches with bookmarks, 410, patches, the status subresource, tokens and
-// RBAC, and whatever goes wrong on the way. It keeps all history, unless it is told to forget. Past 300 lines: one server, its storage, its
+// A small API server for tests, on loopback: lists in pages, watches with bookmarks, 410, patches, the status subresource, TLS, tokens, client
+// certificates and RBAC, and whatever goes wrong on the way. It keeps all history, unless it is told to forget. Past 300 lines: one server, its storage, its
 // answers and its faults are one state.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { RbacRule } from './rbac-rules.ts';
 
 export interface ApiObject {
@@ -27,6 +29,11 @@ const resources: Readonly<
   endpointslices: { group: 'discovery.k8s.io', kind: 'EndpointSlice', isNamespaced: true },
   events: { group: '', kind: 'Event', isNamespaced: true },
   secrets: { group: '', kind: 'Secret', isNamespaced: true },
+  selfsubjectaccessreviews: {
+    group: 'authorization.k8s.io',
+    kind: 'SelfSubjectAccessReview',
+    isNamespaced: false,
+  },
 };
 
 interface Change {
@@ -68,8 +75,15 @@ export type Fault =
   | number
   | { readonly status: number; readonly retryAfter: number };
 
+/** What the server shows, and whose certificates of clients it believes. PEM. */
+export interface ServerTls {
+  readonly key: string | Buffer;
+  readonly cert: string | Buffer;
+  readonly clientCa?: string | Buffer;
+}
+
 export class FakeApiServer implements AsyncDisposable {
-  readonly #server: Server;
+  readonly #server: Server | SecureServer;
   readonly #sockets = new Set<Socket>();
   readonly #objects = new Map<string, Map<string, ApiObject>>();
   readonly #history: Change[] = [];
@@ -78,31 +92,44 @@ export class FakeApiServer implements AsyncDisposable {
   #version = 100;
   #oldest = 0;
   #port = 0;
-  /** By token: who may do what. None at all: everybody may do everything. */
+  /** By token, and by the name in a client's certificate: who may do what. None at all: everybody may do everything. */
   readonly tokens = new Map<string, readonly RbacRule[]>();
+  readonly users = new Map<string, readonly RbacRule[]>();
+  /** Whether everybody may ask what he may do (system:basic-user). */
+  hasReviews = true;
   readonly requests: SeenRequest[] = [];
   /** Pages are no larger than this, whatever is asked for. */
   largestPage = Number.POSITIVE_INFINITY;
   fault: (request: SeenRequest) => Fault | undefined = () => undefined;
 
-  private constructor() {
-    this.#server = createServer((request, response) => {
+  private constructor(tls: ServerTls | undefined) {
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
       this.#answer(request, response).catch(() => response.destroy());
-    });
+    };
+    this.#server = tls === undefined ? createServer(answer) : createSecureServer(secureOptions(tls), answer);
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
     });
   }
 
-  static async start(): Promise<FakeApiServer> {
-    const server = new FakeApiServer();
+  static async start({ tls }: { readonly tls?: ServerTls } = {}): Promise<FakeApiServer> {
+    const server = new FakeApiServer(tls);
     await server.listen();
     return server;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `${this.#secure === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`;
+  }
+
+  get #secure(): SecureServer | undefined {
+    return 'setSecureContext' in this.#server ? this.#server : undefined;
+  }
+
+  /** For connections from now on. */
+  setTls(tls: ServerTls): void {
+    this.#secure?.setSecureContext(secureOptions(tls));
   }
 
   get watchers(): number {
@@ -122,7 +149,7 @@ export class FakeApiServer implements AsyncDisposable {
   /** As a server that dies: all connections are reset. */
   async stop(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) reset(socket);
     this.#watchers.clear();
     await closed;
   }
@@ -189,7 +216,7 @@ export class FakeApiServer implements AsyncDisposable {
     for (const watcher of this.#watchers) {
       const { response } = watcher;
       this.#watchers.delete(watcher);
-      if (how === 'reset') response.socket?.resetAndDestroy();
+      if (how === 'reset') reset(response.socket);
       else if (how === 'half') response.end('{"type":"ADDED","object":{"metadata":{"na');
       else if (how === 'end') response.end();
       else {
@@ -234,8 +261,9 @@ export class FakeApiServer implements AsyncDisposable {
       body,
     };
     this.requests.push(seen);
-    if (this.#isRefused(seen, target, response)) return;
+    if (this.#isRefused(seen, { target, user: certificateNameOf(request) }, response)) return;
     if (this.#isBroken(this.fault(seen), response)) return;
+    if (url.pathname === '/version') return reply(response, 200, { major: '1', minor: '36' });
     if (target === undefined)
       return refuse(response, 404, { message: 'the server could not find the requested resource' });
     switch (verb) {
@@ -246,35 +274,55 @@ export class FakeApiServer implements AsyncDisposable {
       case 'watch':
         return this.#answerWatch(target, url.searchParams, response);
       case 'patch':
-        return this.#answerPatch(target, { body, type: request.headers['content-type'] ?? '' }, response);
+        return this.#answerPatch(
+          target,
+          { body, query: url.searchParams, type: request.headers['content-type'] ?? '' },
+          response,
+        );
       case 'create':
-        return this.#answerCreate(target, body, response);
+        if (target.resource === 'selfsubjectaccessreviews')
+          return this.#answerReview(request, body, response);
+        return this.#answerCreate(target, { body, query: url.searchParams }, response);
       default:
         return refuse(response, 405, { message: `${verb} is not served` });
     }
   }
 
-  /** 401 and 403 as the real one says them. */
+  /** Undefined: a token that nobody has. */
+  #rulesOf(
+    headers: IncomingMessage['headers'],
+    user: string | undefined,
+  ): { readonly name: string; readonly rules: readonly RbacRule[] } | undefined {
+    const { authorization } = headers;
+    if (authorization !== undefined) {
+      const rules = this.tokens.get(authorization.replace(/^Bearer /, ''));
+      return rules === undefined ? undefined : { name: 'netloom', rules };
+    }
+    const rules = user === undefined ? undefined : this.users.get(user);
+    return rules === undefined
+      ? { name: user ?? 'system:anonymous', rules: [] }
+      : { name: String(user), rules };
+  }
+
+  /** 401 and 403 as the real one says them: who shows nothing is anonymous. */
   #isRefused(
-    { verb, resource, headers }: SeenRequest,
-    target: Target | undefined,
+    { verb, resource, path, headers }: SeenRequest,
+    { target, user }: { readonly target: Target | undefined; readonly user: string | undefined },
     response: ServerResponse,
   ): boolean {
-    if (this.tokens.size === 0) return false;
-    const rules = this.tokens.get((headers.authorization ?? '').replace(/^Bearer /, ''));
-    if (rules === undefined) {
+    if (this.tokens.size === 0 && this.users.size === 0) return false;
+    const known = this.#rulesOf(headers, user);
+    if (known === undefined) {
       refuse(response, 401, { reason: 'Unauthorized', message: 'Unauthorized' });
       return true;
     }
     const group = resources[target?.resource ?? '']?.group ?? '';
-    const may = rules.some(
-      (rule) =>
-        rule.apiGroups.includes(group) && rule.resources.includes(resource) && rule.verbs.includes(verb),
-    );
-    if (may) return false;
+    const isReview = resource === 'selfsubjectaccessreviews' && known.name !== 'system:anonymous';
+    if (path === '/version' || (isReview && this.hasReviews)) return false;
+    if (allows(known.rules, { group, resource, verb })) return false;
     refuse(response, 403, {
       reason: 'Forbidden',
-      message: `${resource} is forbidden: User "netloom" cannot ${verb} resource "${resource}"`,
+      message: `${resource} is forbidden: User "${known.name}" cannot ${verb} resource "${resource}" in API group "${group}" at the cluster scope`,
     });
     return true;
   }
@@ -286,7 +334,7 @@ export class FakeApiServer implements AsyncDisposable {
       case 'hang':
         return true;
       case 'reset':
-        response.socket?.resetAndDestroy();
+        reset(response.socket);
         return true;
       case 'garbage':
         response.end('<html>a proxy in between</html>');
@@ -294,7 +342,7 @@ export class FakeApiServer implements AsyncDisposable {
       case 'half':
         response.writeHead(200, { 'content-length': 1000 });
         response.write('{"kind":"List","items":[');
-        setTimeout(() => response.socket?.resetAndDestroy(), 5);
+        setTimeout(() => reset(response.socket), 5);
         return true;
       default: {
         const { status, retryAfter } =
@@ -380,13 +428,18 @@ export class FakeApiServer implements AsyncDisposable {
       response,
     };
     this.#watchers.add(watcher);
-    response.on('close', () => this.#watchers.delete(watcher));
+    const seconds = Number(query.get('timeoutSeconds') ?? 0);
+    const ended = seconds > 0 ? setTimeout(() => response.end(), seconds * 1000) : undefined;
+    response.on('close', () => {
+      clearTimeout(ended);
+      this.#watchers.delete(watcher);
+    });
     for (const change of this.#history) if (change.version > from) tell(watcher, change);
   }
 
   #answerPatch(
     { resource, name, subresource }: Target,
-    { body, type }: { readonly body: unknown; readonly type: string },
+    { body, type, query }: { readonly body: unknown; readonly type: string; readonly query: URLSearchParams },
     response: ServerResponse,
   ): undefined {
     const object = this.#all(resource).get(String(name));
@@ -410,14 +463,23 @@ export class FakeApiServer implements AsyncDisposable {
         : { ...merged, status: object['status'] };
     if (!isApiObject(after))
       return refuse(response, 422, { reason: 'Invalid', message: 'metadata is wrong' });
-    reply(
-      response,
-      200,
-      JSON.stringify(after) === JSON.stringify(object) ? object : this.put(resource, after),
-    );
+    const isChange = JSON.stringify(after) !== JSON.stringify(object);
+    reply(response, 200, isChange && !isDryRun(query) ? this.put(resource, after) : after);
   }
 
-  #answerCreate({ resource }: Target, body: unknown, response: ServerResponse): undefined {
+  #answerReview(request: IncomingMessage, body: unknown, response: ServerResponse): undefined {
+    const { verb, group, resource, subresource } = Object(Object(Object(body).spec).resourceAttributes);
+    const isOpen = this.tokens.size === 0 && this.users.size === 0;
+    const rules = this.#rulesOf(request.headers, certificateNameOf(request))?.rules ?? [];
+    const asked = { group, verb, resource: subresource ? `${resource}/${subresource}` : resource };
+    return reply(response, 201, { ...Object(body), status: { allowed: isOpen || allows(rules, asked) } });
+  }
+
+  #answerCreate(
+    { resource }: Target,
+    { body, query }: { readonly body: unknown; readonly query: URLSearchParams },
+    response: ServerResponse,
+  ): undefined {
     if (!isApiObject(body))
       return refuse(response, 422, { reason: 'Invalid', message: 'metadata.name is missing' });
     if (this.#all(resource).has(keyOf(body)))
@@ -425,8 +487,44 @@ export class FakeApiServer implements AsyncDisposable {
         reason: 'AlreadyExists',
         message: `${resource} "${body.metadata.name}" already exists`,
       });
-    return reply(response, 201, this.put(resource, body));
+    return reply(response, 201, isDryRun(query) ? body : this.put(resource, body));
   }
+}
+
+function secureOptions({ key, cert, clientCa }: ServerTls) {
+  // As the real one: a certificate is asked for, and who has none may show a token.
+  return {
+    key,
+    cert,
+    ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false }),
+  };
+}
+
+/** The user that a client's certificate names, if it is of an authority that is believed. */
+function certificateNameOf({ socket }: IncomingMessage): string | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const name: unknown = socket.getPeerCertificate().subject?.CN;
+  return typeof name === 'string' ? name : undefined;
+}
+
+function allows(
+  rules: readonly RbacRule[],
+  { group, resource, verb }: { readonly group: string; readonly resource: string; readonly verb: string },
+): boolean {
+  return rules.some(
+    (rule) =>
+      rule.apiGroups.includes(group) && rule.resources.includes(resource) && rule.verbs.includes(verb),
+  );
+}
+
+function isDryRun(query: URLSearchParams): boolean {
+  return query.get('dryRun') === 'All';
+}
+
+/** A TLS connection cannot be reset by itself, only end without a word. */
+function reset(socket: Socket | null): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket?.resetAndDestroy();
 }
 
 function isPort(address: string | AddressInfo | null): address is AddressInfo {
@@ -447,7 +545,7 @@ export function keyOf({ metadata: { name, namespace } }: ApiObject): string {
 
 function targetOf(path: string): Target | undefined {
   const match =
-    /^\/(?:api\/v1|apis\/discovery\.k8s\.io\/v1)(?:\/namespaces\/([^/]+))?\/([a-z]+)(?:\/([^/]+))?(?:\/([a-z]+))?$/.exec(
+    /^\/(?:api\/v1|apis\/(?:discovery|authorization)\.k8s\.io\/v1)(?:\/namespaces\/([^/]+))?\/([a-z]+)(?:\/([^/]+))?(?:\/([a-z]+))?$/.exec(
       path,
     );
   const [, namespace, resource, name, subresource] = match ?? [];

@@ -1,13 +1,33 @@
-// Certificates for tests: an authority, a server's for 127.0.0.1, a client's, and another authority that nobody believes. Made by openssl.
+// Certificates for tests: an authority, a server's for 127.0.0.1, a client's, and another authority that nobody believes. Made by openssl, and
+// more of them on demand.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** Paths of PEM files. */
+export interface TestCertificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+export interface LeafOptions {
+  /** Who signs it; `ca` if absent. */
+  readonly authority?: 'ca' | 'other';
+  /** extendedKeyUsage. */
+  readonly usage: string;
+  /** subjectAltName; 127.0.0.1 and localhost if absent. */
+  readonly names?: string;
+}
+
 export interface TestPki extends Disposable {
+  readonly directory: string;
   readonly ca: string;
   readonly otherCa: string;
-  readonly server: { readonly certificate: string; readonly key: string };
-  readonly client: { readonly certificate: string; readonly key: string };
+  readonly server: TestCertificate;
+  readonly client: TestCertificate;
+  /** One more, whose common name and files are named so. */
+  issue(name: string, options: LeafOptions): TestCertificate;
 }
 
 export function opensslFault(): string | undefined {
@@ -20,7 +40,7 @@ export function opensslFault(): string | undefined {
 }
 
 export function testPki(): TestPki {
-  const directory = mkdtempSync('/run/netloom-pki-');
+  const directory = mkdtempSync(join(tmpdir(), 'netloom-pki-'));
   const path = (name: string) => join(directory, name);
   const openssl = (...argv: readonly string[]) =>
     execFileSync('openssl', argv, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -40,16 +60,19 @@ export function testPki(): TestPki {
     return path(`${name}.crt`);
   };
   const ca = authority('ca');
-  const leaf = (name: string, usage: string) => {
+  const issue = (
+    name: string,
+    { authority: signer = 'ca', usage, names = 'IP:127.0.0.1,DNS:localhost' }: LeafOptions,
+  ): TestCertificate => {
     const [key, request, certificate] = [path(`${name}.key`), path(`${name}.csr`), path(`${name}.crt`)];
     openssl('req', ...curve, '-keyout', key, '-out', request, '-subj', `/CN=${name}`);
     const extensions = path(`${name}.ext`);
-    writeFileSync(extensions, `subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=${usage}\n`);
+    writeFileSync(extensions, `subjectAltName=${names}\nextendedKeyUsage=${usage}\n`);
     const sign = [
       '-CA',
-      ca,
+      path(`${signer}.crt`),
       '-CAkey',
-      path('ca.key'),
+      path(`${signer}.key`),
       '-CAcreateserial',
       '-days',
       '2',
@@ -60,11 +83,13 @@ export function testPki(): TestPki {
     return { certificate, key };
   };
   return {
+    directory,
     ca,
     otherCa: authority('other'),
     // etcd's gateway is a client of itself.
-    server: leaf('server', 'serverAuth,clientAuth'),
-    client: leaf('client', 'clientAuth'),
+    server: issue('server', { usage: 'serverAuth,clientAuth' }),
+    client: issue('client', { usage: 'clientAuth' }),
+    issue,
     [Symbol.dispose]() {
       rmSync(directory, { recursive: true });
     },
