@@ -9,6 +9,7 @@ import { routeStepText } from '../kernel/route/text.ts';
 import { errorCode, errorMessage } from '../runtime/error-text.ts';
 import { unixRequest } from '../runtime/unix-request.ts';
 import type { LeaseStore } from '../store/lease-store.ts';
+import type { StoreError } from '../store/store-error.ts';
 import { isNetloomAlias } from './alias.ts';
 import type { Firewall } from './firewall.ts';
 import { type MadeRecord, textDigest } from './made-record.ts';
@@ -19,7 +20,7 @@ import type { Attachment } from './wiring/attachment.ts';
 
 export interface CleanupOptions {
   readonly node: string;
-  readonly store: LeaseStore;
+  readonly store: LeaseStore | UnopenedStore;
   readonly route: RouteDriver;
   /** Both ways of carrying rules; iptables is only asked when the record says that it was used. */
   readonly nft: Pick<Firewall, 'ensure'>;
@@ -41,6 +42,11 @@ export interface CleanupOptions {
   readonly signal: AbortSignal;
 }
 
+/** Why there is no store to give the lease back to. */
+export interface UnopenedStore {
+  readonly unopened: StoreError;
+}
+
 export interface CleanupReport {
   /** What was taken away (with `dryRun`: would be), as a command or in words. */
   readonly done: readonly string[];
@@ -55,20 +61,30 @@ export async function cleanUp(options: CleanupOptions): Promise<CleanupReport> {
   if (await answers(options.socketPath)) {
     throw new Error(`Cannot clean up: the agent answers on "${options.socketPath}"; stop it first`);
   }
-  const report = { done: [] as string[], left: [] as string[], failed: [] as string[] };
-  await releaseLease(options, report);
+  const lease = newReport();
+  await releaseLease(options, lease);
+  const report = newReport();
   await removeAttachments(options, report);
   removeRoutes(options, report);
   await removeFirewall(options, report);
   await restoreSysctls(options, report);
   removeFiles(options, report);
-  return report;
+  // No file of the node's would help to release it another time.
+  return {
+    done: [...lease.done, ...report.done],
+    left: report.left,
+    failed: [...lease.failed, ...report.failed],
+  };
 }
 
 interface Report {
   readonly done: string[];
   readonly left: string[];
   readonly failed: string[];
+}
+
+function newReport(): Report {
+  return { done: [], left: [], failed: [] };
 }
 
 async function answers(socketPath: string): Promise<boolean> {
@@ -92,6 +108,7 @@ async function attempt(report: Report, what: string, action: () => void | Promis
 async function releaseLease(options: CleanupOptions, report: Report): Promise<void> {
   const { node, store, signal, dryRun } = options;
   try {
+    if ('unopened' in store) throw store.unopened;
     const { leases } = await store.snapshot(signal);
     for (const [key, lease] of leases) {
       if (lease.node !== node) continue;
@@ -101,7 +118,7 @@ async function releaseLease(options: CleanupOptions, report: Report): Promise<vo
     }
   } catch (error) {
     signal.throwIfAborted();
-    report.failed.push(`release lease: ${errorMessage(error)}`);
+    report.failed.push(`release lease: it stays in the store; ${errorMessage(error)}`);
   }
 }
 

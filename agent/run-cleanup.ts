@@ -2,9 +2,11 @@
 import type { Netns } from '../kernel/netns.ts';
 import { openNftDriver } from '../kernel/nft/driver.ts';
 import { openRouteDriver } from '../kernel/route/driver.ts';
-import { openLeaseStore } from '../store/open-lease-store.ts';
+import type { LeaseStore } from '../store/lease-store.ts';
+import { type LeaseStoreChoice, openLeaseStore } from '../store/open-lease-store.ts';
+import { isStoreError } from '../store/store-error.ts';
 import { leaseStoreChoice } from '../store/store-settings.ts';
-import { type CleanupReport, cleanUp } from './cleanup.ts';
+import { type CleanupReport, cleanUp, type UnopenedStore } from './cleanup.ts';
 import { createIptablesFirewall } from './iptables-firewall.ts';
 import { openMadeRecord } from './made-record.ts';
 import { agentTable } from './masquerade-nftables.ts';
@@ -30,7 +32,7 @@ export async function runCleanup(
   options: RunCleanupOptions,
 ): Promise<CleanupReport> {
   const { dryRun, signal, netns } = options;
-  const store = await openLeaseStore(leaseStoreChoice(settings));
+  const store = await openStore(leaseStoreChoice(settings));
   const route = openRouteDriver({ netns });
   const nft = openNftDriver({ netns });
   const firewall = openPodFirewall({ netns });
@@ -62,6 +64,16 @@ export async function runCleanup(
     firewall.close();
     nft.close();
     route.close();
-    await store.close();
+    if ('close' in store) await store.close();
+  }
+}
+
+/** A store that cannot even be opened, as a file of its settings is gone, keeps the lease; the node is cleaned all the same. */
+async function openStore(choice: LeaseStoreChoice): Promise<LeaseStore | UnopenedStore> {
+  try {
+    return await openLeaseStore(choice);
+  } catch (error) {
+    if (isStoreError(error)) return { unopened: error };
+    throw error;
   }
 }

@@ -10,9 +10,10 @@ import { run, TestCluster, type TestNode } from './cluster.ts';
 let cluster: TestCluster;
 afterEach(() => cluster.close());
 
-function cleanupOf(node: TestNode, dryRun: boolean) {
+function cleanupOf(node: TestNode, dryRun: boolean, flags: Readonly<Record<string, string>> = {}) {
   const { settings } = resolveSettings(agentSettings, {
     flags: {
+      ...flags,
       nodeName: node.name,
       storeDirectory: cluster.store,
       runDirectory: join(node.directory, 'run'),
@@ -78,4 +79,20 @@ test('a file that somebody changed is left, and said so', async () => {
   const { left } = await cleanupOf(only, false);
   expect(left).toEqual([`${only.subnetFile}: it was changed since Netloom wrote it`]);
   expect(existsSync(only.subnetFile)).toBe(true);
+});
+
+test('a store that cannot be opened keeps the lease; the node is cleaned, and it is said', async () => {
+  cluster = new TestCluster({ nodes: 1 });
+  const [only] = cluster.nodes;
+  if (only === undefined) throw new Error('Cannot find the node');
+  const before = everything(only);
+  await cluster.up();
+  await cluster.stop(only);
+  const etcd = { etcdEndpoints: 'https://127.0.0.1:1', etcdCafile: '/nowhere/ca.crt' };
+  const report = await cleanupOf(only, false, etcd);
+  expect(report.failed).toEqual([
+    'release lease: it stays in the store; Cannot read the CA certificates of etcd from "/nowhere/ca.crt": ENOENT',
+  ]);
+  expect(everything(only)).toBe(before);
+  expect(existsSync(join(only.directory, 'state'))).toBe(false);
 });
