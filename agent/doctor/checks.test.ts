@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { IpAddress } from '../../net/address.ts';
 import { Prefix } from '../../net/prefix.ts';
+import type { AccessFaultKind } from '../../store/store-access.ts';
 import type { AttachmentLife } from '../ipam/life-survey.ts';
 import { hostLinkName } from '../wiring/attachment.ts';
 import { runChecks } from './checks.ts';
@@ -328,6 +329,7 @@ describe('the network around the pods', () => {
         { name: 'n2', renewedAt: sampleFacts.now + 120_000 },
         { name: 'n3', renewedAt: sampleFacts.now + 2000 },
       ],
+      access: [],
       mount: { type: '9p', options: ['rw', 'trans=virtio', 'cache=loose'] },
     };
     expect(told1({ store })).toEqual([
@@ -343,5 +345,41 @@ describe('the network around the pods', () => {
         store: { ...store, problems: [], leases: [], mount: { type: '9p', options: ['cache=none'] } },
       }),
     ).toEqual([]);
+  });
+
+  test('servers of stores: what cuts the node off is an error; what others do in its place is told once', () => {
+    const fault = (kind: AccessFaultKind, object: string, isBearable = false) => ({
+      ...{ kind, object, isBearable },
+      evidence: 'a sign',
+    });
+    const etcd = {
+      kind: 'etcd',
+      faults: [fault('unreachable', 'https://etcd-1:2379', true), fault('full', 'write /x/subnets/')],
+    } as const;
+    const kubernetes = {
+      kind: 'kubernetes',
+      faults: [
+        fault('denied', 'patch nodes/status'),
+        fault('denied', 'create events', true),
+        fault('denied', 'list nodes'),
+        fault('no-network', 'nodes/n1'),
+      ],
+    } as const;
+    const services = { kind: 'kubernetes', faults: [fault('denied', 'list nodes')] } as const;
+    const { store } = sampleFacts.surroundings;
+    expect(told1({ store: { ...store, access: [etcd, kubernetes, services] } })).toEqual([
+      'warning store-access https://etcd-1:2379 -> nothing',
+      'error store-access write /x/subnets/ -> nothing',
+      'error store-access patch nodes/status -> nothing',
+      'hint store-access create events -> nothing',
+      'error store-access list nodes -> nothing',
+      'error store-access nodes/n1 -> nothing',
+    ]);
+    const facts = { ...sampleFacts, surroundings: { ...sampleFacts.surroundings } };
+    const [bearable] = runChecks({
+      ...facts,
+      surroundings: { ...facts.surroundings, store: { ...store, access: [etcd] } },
+    });
+    expect(bearable?.finding).toBe('etcd does not answer: others do in its place');
   });
 });

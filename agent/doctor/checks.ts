@@ -18,6 +18,7 @@ import {
 } from './network-checks.ts';
 import { forwardDrop, forwardingOff, forwardPolicy, otherConflists } from './node-checks.ts';
 import type { NodeFacts } from './node-facts.ts';
+import { storeAccess } from './store-access-checks.ts';
 import { clockSkew, staleMount, storeProblems } from './store-checks.ts';
 
 export type DoctorCheck = (facts: NodeFacts) => readonly Finding[];
@@ -40,6 +41,7 @@ export const doctorChecks: readonly DoctorCheck[] = [
   addressConflicts,
   mtus,
   strictReversePath,
+  storeAccess,
   storeProblems,
   clockSkew,
   staleMount,

@@ -2,6 +2,7 @@
 import type { IptablesFamily } from '../../kernel/iptables/programs.ts';
 import type { InterfaceAddress, Link, Route } from '../../kernel/route/objects.ts';
 import type { Prefix } from '../../net/prefix.ts';
+import type { StoreAccess } from '../../store/store-access.ts';
 import type { LifeSurvey } from '../ipam/life-survey.ts';
 import type { SpoiltRecord } from '../wiring/attachment-record.ts';
 
@@ -104,6 +105,8 @@ export interface StoreFacts {
     /** Milliseconds since 1970, by its node's clock. */
     readonly renewedAt: number;
   }[];
+  /** What stands between this node and it, and the services; none for a directory. */
+  readonly access: readonly StoreAccess[];
   /** Of a directory: the file system that it is on, and the options that it is mounted with. */
   readonly mount: { readonly type: string; readonly options: readonly string[] } | undefined;
 }

@@ -51,7 +51,13 @@ export const sampleFacts: NodeFacts = {
     routes: [sampleRoute('0.0.0.0/0', 'eth0'), sampleRoute('10.244.1.0/24', 'cni0')],
     sysctls: new Map([['net/bridge/bridge-nf-call-iptables', '1']]),
     hasProxy: true,
-    store: { name: '/leases', problems: [], leases: [{ name: 'n2', renewedAt: 0 }], mount: undefined },
+    store: {
+      name: '/leases',
+      problems: [],
+      leases: [{ name: 'n2', renewedAt: 0 }],
+      access: [],
+      mount: undefined,
+    },
   },
 };
 

@@ -30,7 +30,8 @@ export function doctorCommand(context: CommandContext): Command {
   return addOptions(command, { ...proxySettings, ...agentSettings })
     .description(
       `Tries what this node's kernel and programs can do, each feature in an empty network namespace, and looks for what leaked on the node
-(addresses, interfaces, records, files) and what stands in its pods' way (forwarding, routes, MTUs, clocks). It takes the settings
+(addresses, interfaces, records, files) and what stands in its pods' way (forwarding, routes, MTUs, clocks, and whether etcd or the API
+server answers and lets it do what it must; nothing is written there). It takes the settings
 of "netloom agent" and "netloom proxy", which may run meanwhile. Exits with 1 when something is wrong or could not be mended, and when
 there is no feature that these settings need; what they do not need, and hints, are only told.`,
     )
@@ -62,7 +63,9 @@ Examples:
       const setup = await nodeSetup(settings, { proxyMode: proxy.options.mode, signal });
       if (wanted.length > 0) terminal.redraw(`trying ${wanted.length} features …`);
       const features = await probeFeatures(wanted, { signal });
-      const report = await runDoctor(factSources(settings, signal), { fix });
+      const report = await runDoctor(factSources(settings, { services: proxy.options.services, signal }), {
+        fix,
+      });
       const visit: DoctorVisit = {
         ...report,
         findings: [...featureFindings(features, setup), ...report.findings],
@@ -75,7 +78,7 @@ Examples:
     });
 }
 
-function factSources(settings: AgentSettings, signal: AbortSignal): FactSources {
+function factSources(settings: AgentSettings, around: Pick<FactSources, 'services' | 'signal'>): FactSources {
   const { runDirectory, ipamDirectory, subnetFile, bridge, masquerade } = settings;
   return {
     runDirectory,
@@ -88,8 +91,9 @@ function factSources(settings: AgentSettings, signal: AbortSignal): FactSources 
     queueDirectory: queueDirectory(settings.stateDirectory),
     conflists: { directory: settings.cniConfDirectory, own: conflistName },
     hasProxy: existsSync(proxySocketPath(runDirectory)),
+    node: settings.nodeName,
     leases: leaseStoreChoice(settings),
-    signal,
+    ...around,
   };
 }
 

@@ -1,7 +1,7 @@
 // What went wrong between us and etcd, as a StoreError that names the member and repeats nothing of what we sent. etcd tells its errors
 // apart by their texts (rpctypes/error.go), so these are asked for here and nowhere else.
 import { status } from '@grpc/grpc-js';
-import { StoreError, type StoreErrorCode } from '../store-error.ts';
+import { StoreError, type StoreErrorCode, type StoreErrorDetails } from '../store-error.ts';
 
 /** An error of a call, in gRPC's words. */
 export interface CallFault {
@@ -60,6 +60,21 @@ export function reasonOf({ code, details }: CallFault): string {
   return text.length <= longestReason ? text : `${text.slice(0, longestReason)}...`;
 }
 
+/** What a call failed with; the probe of access asks for its fault. */
+class EtcdError extends StoreError {
+  readonly fault: CallFault;
+
+  constructor(action: string, { fault, ...details }: StoreErrorDetails & { readonly fault: CallFault }) {
+    super(action, details);
+    this.fault = fault;
+  }
+}
+
+/** Undefined when it is no error of a call. */
+export function faultOf(error: unknown): CallFault | undefined {
+  return error instanceof EtcdError ? error.fault : undefined;
+}
+
 export function etcdError(
   action: string,
   {
@@ -68,7 +83,11 @@ export function etcdError(
     code = 'unavailable',
   }: { readonly fault: CallFault; readonly place: string; readonly code?: StoreErrorCode },
 ): StoreError {
-  return new StoreError(`Cannot ${action}: etcd at "${place}": ${reasonOf(fault)}`, { code, object: place });
+  return new EtcdError(`Cannot ${action}: etcd at "${place}": ${reasonOf(fault)}`, {
+    code,
+    object: place,
+    fault,
+  });
 }
 
 /** Why the cluster cannot be heard. */

@@ -19,6 +19,7 @@ export const rangeRequest = message({
   range_end: bytes(2),
   limit: int64(3),
   revision: int64(4),
+  serializable: bool(7),
 });
 export const rangeResponse = message({
   header: nested(1, header),

@@ -46,6 +46,8 @@ export interface EtcdClusterOptions {
   readonly pki?: TestPki;
   /** Clients must show a certificate too. */
   readonly clientCertificates?: boolean;
+  /** The most that the database may have. */
+  readonly quotaBytes?: number;
 }
 
 export class EtcdCluster implements AsyncDisposable {
@@ -93,7 +95,7 @@ export class EtcdCluster implements AsyncDisposable {
 
   launch(i: number): void {
     const member = this.#member(i);
-    const { pki, clientCertificates = false } = this.#options;
+    const { pki, clientCertificates = false, quotaBytes } = this.#options;
     const url = `${this.#scheme}://127.0.0.1:${member.client}`;
     const peer = `http://127.0.0.1:${member.peer}`;
     const log = openSync(join(this.#directory, `${member.name}.log`), 'a');
@@ -113,6 +115,7 @@ export class EtcdCluster implements AsyncDisposable {
         '--initial-cluster',
         this.#members.map(({ name, peer: port }) => `${name}=http://127.0.0.1:${port}`).join(','),
         ...['--heartbeat-interval', '50', '--election-timeout', '500'],
+        ...(quotaBytes === undefined ? [] : ['--quota-backend-bytes', String(quotaBytes)]),
         ...tls,
       ],
       { stdio: ['ignore', log, log], env: { PATH: process.env['PATH'] } },
