@@ -68,9 +68,9 @@ async function probeLeases(
     const key = keyBytes(`${places.subnets}netloom-doctor`);
     await client.txn(
       {
-        // A version is never less than 0: neither is done.
+        // A version is never less than 0: it is not done.
         compare: [{ key, target: compareTarget.version, result: compareResult.less, version: 0n }],
-        success: [{ request_put: { key, value: new Uint8Array() } }, { request_delete_range: { key } }],
+        success: [{ request_put: { key, value: new Uint8Array() } }],
       },
       signal,
     );

@@ -114,7 +114,7 @@ export class EtcdCluster implements AsyncDisposable {
         ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
         '--initial-cluster',
         this.#members.map(({ name, peer: port }) => `${name}=http://127.0.0.1:${port}`).join(','),
-        ...['--heartbeat-interval', '50', '--election-timeout', '500'],
+        ...['--heartbeat-interval', '50', '--election-timeout', '500', '--bcrypt-cost', '4'],
         ...(quotaBytes === undefined ? [] : ['--quota-backend-bytes', String(quotaBytes)]),
         ...tls,
       ],
