@@ -231,11 +231,13 @@ export class EtcdCluster implements AsyncDisposable {
 /** Between us and a member: can be cut, and then refuses, or swallows what is said. */
 export interface Wire extends AsyncDisposable {
   readonly url: string;
+  readonly port: number;
   cut(): void;
   mend(): void;
 }
 
-export async function wireTo(port: number): Promise<Wire> {
+/** `address`: of both its ends. */
+export async function wireTo(port: number, { address: host = '127.0.0.1' } = {}): Promise<Wire> {
   const sockets = new Set<Socket>();
   let isCut = false;
   const server = createServer((near) => {
@@ -243,7 +245,7 @@ export async function wireTo(port: number): Promise<Wire> {
       near.resetAndDestroy();
       return;
     }
-    const far = connect(port, '127.0.0.1');
+    const far = connect(port, host);
     for (const [one, other] of [
       [near, far],
       [far, near],
@@ -256,7 +258,7 @@ export async function wireTo(port: number): Promise<Wire> {
         other.destroy();
       });
     }
-  }).listen(0, '127.0.0.1');
+  }).listen(0, host);
   await once(server, 'listening');
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('no port');
@@ -265,7 +267,8 @@ export async function wireTo(port: number): Promise<Wire> {
     for (const socket of sockets) socket.destroy();
   };
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `http://${host}:${address.port}`,
+    port: address.port,
     cut,
     mend() {
       isCut = false;

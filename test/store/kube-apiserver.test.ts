@@ -1,7 +1,8 @@
 // The suite of the Kubernetes stores against a real API server.
 import { describe, test } from '@jest/globals';
 import { kubernetesSuite } from './kubernetes-suite.ts';
-import { realCluster, whyNoApiServer } from './real-api-server.ts';
+import { whyNoApiServer } from './real-api-server.ts';
+import { realCluster } from './real-cluster.ts';
 
 const why = whyNoApiServer();
 
