@@ -317,7 +317,7 @@ describeReal('nodes against kube-apiserver', () => {
     test('a thousand services come, change and go', async () => {
       await startNode(node(0), await kubeconfigOf('kube-system/netloom'));
       const names = Array.from({ length: 1000 }, (_, i) => `s${i}`);
-      await until(async () => (await countOf(node(0))) >= 0, 60_000);
+      await until(async () => (await proxyStatusOf(node(0)))?.ready === true, 60_000);
       const before = await countOf(node(0));
       const ipOf = (i: number) => `10.96.${16 + Math.floor(i / 250)}.${i % 250}`;
       await all(

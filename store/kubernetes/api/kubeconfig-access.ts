@@ -1,9 +1,8 @@
-// Access by a kubeconfig, read by Kubernetes' own client library: contexts, certificates, exec plugins, OIDC, proxies. Loaded only when
-// there is a kubeconfig (ADR 0017). Ours: errors that name the field and show no secret, "tokenFile", and reading a changed file anew.
+// Access by a kubeconfig. Tokens, certificates and passwords are read here, anew for each request; what needs more, such as a plugin, is left to
+// Kubernetes' own client library, which is loaded for it (ADR 0017). Ours: errors that name the field and show no secret, and reading a changed
+// file anew.
 import { readFile, stat } from 'node:fs/promises';
-import type { RequestOptions } from 'node:https';
 import { dirname, resolve } from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { checkShape } from '../../go-json.ts';
@@ -13,27 +12,47 @@ import { serverUrl } from './server-url.ts';
 
 const named = z.object({ name: z.string() });
 
-/** What we look at ourselves; the library reads the rest. */
+const optionalText = z.string().nullish();
+
+const userShape = z.looseObject({
+  token: optionalText,
+  tokenFile: optionalText,
+  'client-certificate': optionalText,
+  'client-certificate-data': optionalText,
+  'client-key': optionalText,
+  'client-key-data': optionalText,
+  username: optionalText,
+  password: optionalText,
+});
+
+const clusterShape = z.looseObject({
+  server: z.string(),
+  'certificate-authority': optionalText,
+  'certificate-authority-data': optionalText,
+  'insecure-skip-tls-verify': z.boolean().nullish(),
+  'tls-server-name': optionalText,
+  // What changes nothing for us.
+  'disable-compression': z.unknown().optional(),
+  extensions: z.unknown().optional(),
+});
+
 const fileShape = z.object({
   'current-context': z.string().min(1, 'a name'),
   contexts: z.array(
     named.extend({ context: z.object({ cluster: z.string(), user: z.string().optional() }) }),
   ),
-  clusters: z.array(
-    named.extend({
-      cluster: z.object({ server: z.string(), 'proxy-url': z.string().optional() }),
-    }),
-  ),
-  users: z.array(named.extend({ user: z.object({ tokenFile: z.string().optional() }).nullish() })).nullish(),
+  clusters: z.array(named.extend({ cluster: clusterShape })),
+  users: z.array(named.extend({ user: userShape.nullish() })).nullish(),
 });
+
+type ClusterFields = z.infer<typeof clusterShape>;
+type UserFields = z.infer<typeof userShape>;
 
 /** A kubeconfig as it was at one moment. */
 interface Loaded {
   readonly stamp: string;
-  readonly config: KubeConfig;
   readonly server: string;
-  readonly tokenFile: string | undefined;
-  readonly hasProxy: boolean;
+  readonly credentials: () => Promise<KubeCredentials>;
 }
 
 /** Rejects with StoreError `invalid` when the file cannot be used. `server` takes the place of the one in it. */
@@ -60,16 +79,9 @@ export async function openKubeconfig(
   return {
     server: loaded.server,
     async credentials() {
-      const { config, tokenFile, hasProxy } = await current();
-      const options: RequestOptions = {};
+      const { credentials } = await current();
       try {
-        await config.applyToHTTPSOptions(options);
-        const { headers, tls } = credentialsOf(options);
-        if (tokenFile !== undefined)
-          headers['authorization'] = `Bearer ${(await readFile(tokenFile, 'utf8')).trim()}`;
-        // Its agents keep the certificates of their first request; ours must see new ones.
-        const agent = hasProxy && typeof options.agent === 'object' ? { agent: options.agent } : {};
-        return { headers, tls, ...agent };
+        return await credentials();
       } catch (cause) {
         throw unusable(path, [{ field: 'users', message: whyNoCredentials(cause) }], 'unavailable');
       }
@@ -89,27 +101,40 @@ function whyNoCredentials(error: unknown): string {
   return `the credentials cannot be had: ${typeof syscall === 'string' ? `${syscall}${what}: ` : ''}${code}`;
 }
 
-function credentialsOf(options: RequestOptions): {
-  headers: Record<string, string>;
-  tls: KubeCredentials['tls'];
-} {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(options.headers ?? {}))
-    headers[name.toLowerCase()] = String(value);
-  if (typeof options.auth === 'string')
-    headers['authorization'] = `Basic ${Buffer.from(options.auth).toString('base64')}`;
-  const { ca, cert, key, rejectUnauthorized, servername } = options;
-  const isOne = (value: unknown): value is string | Buffer =>
-    typeof value === 'string' || Buffer.isBuffer(value);
-  return {
-    headers,
-    tls: {
-      ...(isOne(ca) ? { ca } : {}),
-      ...(isOne(cert) ? { cert } : {}),
-      ...(isOne(key) ? { key } : {}),
-      ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
-      ...(servername === undefined ? {} : { servername }),
-    },
+/** True when we know every field: those of plugins, OIDC, impersonation and proxies are the library's. */
+function isPlain(cluster: ClusterFields, user: UserFields): boolean {
+  const isKnown = (fields: object, shape: object) =>
+    Object.entries(fields).every(([name, value]) => value === null || Object.hasOwn(shape, name));
+  return isKnown(cluster, clusterShape.shape) && isKnown(user, userShape.shape);
+}
+
+/** As client-go: what is in the file itself goes before what it names, a token's file before the token. */
+function plainCredentials(
+  cluster: ClusterFields,
+  user: UserFields,
+  directory: string,
+): () => Promise<KubeCredentials> {
+  const read = (file: string) => readFile(resolve(directory, file));
+  const pem = async (name: string, data: string | null | undefined, file: string | null | undefined) => {
+    if (data) return { [name]: Buffer.from(data, 'base64') };
+    return file ? { [name]: await read(file) } : {};
+  };
+  return async () => {
+    const { token, tokenFile, username, password } = user;
+    const bearer = tokenFile ? (await read(tokenFile)).toString('utf8').trim() : token;
+    const basic = username ? `Basic ${Buffer.from(`${username}:${password ?? ''}`).toString('base64')}` : '';
+    const authorization = bearer ? `Bearer ${bearer}` : basic;
+    const name = cluster['tls-server-name'];
+    return {
+      headers: authorization === '' ? {} : { authorization },
+      tls: {
+        ...(await pem('ca', cluster['certificate-authority-data'], cluster['certificate-authority'])),
+        ...(await pem('cert', user['client-certificate-data'], user['client-certificate'])),
+        ...(await pem('key', user['client-key-data'], user['client-key'])),
+        ...(cluster['insecure-skip-tls-verify'] === true ? { rejectUnauthorized: false } : {}),
+        ...(name ? { servername: name } : {}),
+      },
+    };
   };
 }
 
@@ -156,39 +181,36 @@ async function load(path: string, { server }: { readonly server: string | undefi
   const user = data.users?.find((one) => one.name === context.user);
   if (context.user !== undefined && context.user !== '' && user === undefined)
     throw fail('contexts', `there is no user ${quote(context.user)}`);
-  const config = new KubeConfig();
+  const url = serverUrl(server ?? cluster.server, path);
+  const fields = user?.user ?? {};
+  if (isPlain(cluster, fields))
+    return { stamp, server: url, credentials: plainCredentials(cluster, fields, dirname(resolve(path))) };
+  const { libraryCredentials } = await import('./kubeconfig-library.ts');
+  let credentials: () => Promise<KubeCredentials>;
   try {
-    config.loadFromString(text);
-    config.makePathsAbsolute(dirname(resolve(path)));
+    credentials = libraryCredentials({
+      ...{ text, path, context: name, cluster: context.cluster, server: url },
+      ...{ hasUser: user !== undefined, hasProxy: cluster['proxy-url'] !== undefined },
+    });
   } catch {
     throw fail('', 'it is not one that Kubernetes’ client can read');
   }
-  const url = serverUrl(server ?? cluster.server, path);
-  config.loadFromOptions({
-    clusters: config.getClusters().map((one) => ({
-      ...one,
-      ...(one.name === context.cluster ? { server: url } : {}),
-      // Its word for plain HTTP, where there is no TLS to verify.
-      skipTLSVerify: one.skipTLSVerify || (one.name === context.cluster && url.startsWith('http:')),
-    })),
-    contexts: config
-      .getContexts()
-      .map((one) => (one.name === name && user === undefined ? { ...one, user: nobody } : one)),
-    users: user === undefined ? [...config.getUsers(), { name: nobody }] : config.getUsers(),
-    currentContext: name,
-  });
-  const tokenFile = user?.user?.tokenFile;
-  return {
-    stamp,
-    config,
-    server: url,
-    tokenFile: tokenFile === undefined ? undefined : resolve(dirname(path), tokenFile),
-    hasProxy: cluster['proxy-url'] !== undefined,
-  };
+  return { stamp, server: url, credentials: withTokenFile(credentials, fields, path) };
 }
 
-/** Without a user the library leaves out the cluster's CA too. */
-const nobody = 'nobody (netloom)';
+/** The library knows "token-file" only. */
+function withTokenFile(
+  credentials: () => Promise<KubeCredentials>,
+  { tokenFile }: UserFields,
+  path: string,
+): () => Promise<KubeCredentials> {
+  if (!tokenFile) return credentials;
+  return async () => {
+    const { headers, ...rest } = await credentials();
+    const token = (await readFile(resolve(dirname(path), tokenFile), 'utf8')).trim();
+    return { ...rest, headers: { ...headers, authorization: `Bearer ${token}` } };
+  };
+}
 
 function whyUnreadable(error: unknown): string {
   const { code } = Object(error);
