@@ -161,6 +161,8 @@ export class RealApiServer implements AsyncDisposable {
       `--client-ca-file=${this.pki.ca}`,
       `--token-auth-file=${this.#path('tokens.csv')}`,
       '--authorization-mode=RBAC',
+      // As kubeadm: kube-proxy is privileged, too.
+      '--allow-privileged=true',
       '--service-cluster-ip-range=10.96.0.0/16',
       '--service-account-issuer=https://kubernetes.default.svc',
       `--service-account-key-file=${this.#path('sa.key')}`,
