@@ -333,7 +333,6 @@ describeReal('nodes against kube-apiserver', () => {
         const listed = run(`ip netns exec ${node(0).place.name} nft list map ip netloom-proxy endpoints`);
         return listed.split(`${network}.`).length - 1;
       };
-      expect([ledTo('10.244.1'), ledTo('10.244.2')]).toEqual([0, 0]);
       await until(() => ledTo('10.244.2') === 1000, 60_000);
       // A rolling update of all of them: each slice gets another endpoint.
       await all(
