@@ -196,6 +196,23 @@ export function residentMemory(pid: number): number | undefined {
   }
 }
 
+/** What a process has read so far (/proc/PID/io, proc(5)): read() and its kin, whatever they read from; a look at a name is none of them. */
+export interface ProcessReads {
+  readonly calls: number;
+  readonly bytes: number;
+}
+
+/** Undefined when the process is gone or another user's. */
+export function processReads(pid: number): ProcessReads | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/io`, 'latin1');
+    const field = (name: string) => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(text)?.[1]);
+    return { calls: field('syscr'), bytes: field('rchar') };
+  } catch {
+    return undefined;
+  }
+}
+
 function messageOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'message' in error
     ? String(error.message)

@@ -35,6 +35,10 @@ export interface BenchAgentOptions {
   readonly store: LeaseStore;
   /** Of its files. */
   readonly directory: string;
+  /** What it calls itself; "bench-node" if absent. */
+  readonly node?: string;
+  /** After each pass. */
+  readonly onPass?: (state: AgentState) => void;
 }
 
 /** A directory for an agent's files, removed when it is disposed of. */
@@ -44,8 +48,8 @@ export function openAgentDirectory(): Disposable & { readonly path: string } {
 }
 
 /** Opens its sockets and starts its loop: passes come by themselves from now on. */
-export function startBenchAgent({ netns, store, directory }: BenchAgentOptions): BenchAgent {
-  const node = 'bench-node';
+export function startBenchAgent(options: BenchAgentOptions): BenchAgent {
+  const { netns, store, directory, node = 'bench-node' } = options;
   const made = openMadeRecord(directory);
   const kernel = openNode({ netns, masquerade: 'nftables', made });
   let listeners: ((state: AgentState) => void)[] = [];
@@ -83,6 +87,7 @@ export function startBenchAgent({ netns, store, directory }: BenchAgentOptions):
     clock: realClock,
     log: createLog({ level: 'silent' }).component('agent'),
     onPass: (state) => {
+      options.onPass?.(state);
       for (const listener of listeners) listener(state);
     },
   });

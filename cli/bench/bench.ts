@@ -27,8 +27,8 @@ export interface BenchOptions {
   readonly signal: AbortSignal;
   /** Which machine, for those who draw. */
   readonly note: string;
-  /** Given the plot as SVG, by benchmarks that have one. */
-  readonly onPlot?: (svg: string) => void;
+  /** Given the plot as SVG, by benchmarks that have one; `part` names a further one. */
+  readonly onPlot?: (svg: string, part?: string) => void;
 }
 
 export interface Bench {

@@ -5,7 +5,8 @@ import { cniBench } from './cni-bench.ts';
 import { ipvsBench } from './ipvs-bench.ts';
 import { kernelBench } from './kernel-bench.ts';
 import { proxyBench } from './proxy-bench.ts';
+import { storesBench } from './scale/stores-bench.ts';
 
 export const benchmarks: ReadonlyMap<string, Bench> = new Map(
-  [kernelBench, agentBench, cniBench, proxyBench, ipvsBench].map((bench) => [bench.name, bench]),
+  [kernelBench, agentBench, cniBench, proxyBench, ipvsBench, storesBench].map((bench) => [bench.name, bench]),
 );

@@ -1,5 +1,7 @@
 // A small writer of plots as SVG: lines over two logarithmic axes, one panel beside the other, and one legend for all. It knows nothing of
 // what is plotted. Colours follow the reader's light or dark page.
+import { escaped, legendRow, legendSvg, markSvg, plotPage, round } from './plot-parts.ts';
+
 export interface PlotLine {
   readonly name: string;
   /** 0 to 4: its colour and its mark. */
@@ -37,7 +39,6 @@ const panelWidth = 400;
 const panelHeight = 300;
 const gap = 40;
 const margin = { left: 78, top: 78, right: 24 };
-const legendRow = 22;
 
 /** Throws RangeError when there is nothing to plot. */
 export function plotSvg(plot: Plot): string {
@@ -55,35 +56,9 @@ export function plotSvg(plot: Plot): string {
     const area: Area = { left, top: margin.top, width: panelWidth, height: panelHeight };
     return panelSvg(panel, { plot, area, x, y, isFirst: i === 0 });
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="t d" font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="13">
-  <title id="t">${escaped(plot.title)}</title>
-  <desc id="d">${escaped(plot.description)}</desc>
-  <style>
-${style}
-  </style>
-  <rect class="page" width="${width}" height="${height}" rx="8"/>
-  <text class="head" x="${margin.left}" y="34">${escaped(plot.title)}</text>
-${body.join('\n')}
-${legendSvg(names, { top: legendTop, width })}
-  <text class="dim" x="${margin.left}" y="${height - 16}">${escaped(plot.note)}</text>
-</svg>
-`;
+  const legend = legendSvg(names, { top: legendTop, left: margin.left, right: width - margin.right });
+  return plotPage({ ...plot, width, height, left: margin.left, body: [...body, legend] });
 }
-
-const lightLines = ['#0969da', '#bc4c00', '#8250df', '#1a7f37', '#cf222e'] as const;
-const darkLines = ['#58a6ff', '#f0883e', '#bc8cff', '#3fb950', '#ff7b72'] as const;
-
-const style = [
-  '.page { fill: #ffffff } text { fill: #1f2328 } .dim { fill: #57606a; font-size: 12px } .head { font-size: 16px; font-weight: 600 }',
-  '.name { font-weight: 600 } .grid { stroke: #d8dee4 } .axis { stroke: #57606a } .line { fill: none; stroke-width: 2.5; stroke-linejoin: round }',
-  ...lightLines.map((colour, i) => `.s${i} { stroke: ${colour} } .m${i} { fill: ${colour} }`),
-  '@media (prefers-color-scheme: dark) {',
-  '  .page { fill: #0d1117 } text { fill: #e6edf3 } .dim { fill: #9198a1 } .grid { stroke: #2b3138 } .axis { stroke: #9198a1 }',
-  ...darkLines.map((colour, i) => `  .s${i} { stroke: ${colour} } .m${i} { fill: ${colour} }`),
-  '}',
-]
-  .map((line) => `    ${line}`)
-  .join('\n');
 
 /** From the least to the largest of all values, with the values themselves as ticks. */
 interface Scale {
@@ -154,44 +129,9 @@ function panelSvg(panel: PlotPanel, { plot, area, x, y, isFirst }: PanelOptions)
   return out.map((text) => `  ${text}`).join('\n');
 }
 
-/** Forms as well as colours: not everybody tells these apart. */
-function markSvg(style: number, { x, y }: { readonly x: number; readonly y: number }): string {
-  const path = [
-    'a5 5 0 1 1 0 10a5 5 0 1 1 0-10',
-    'm-5 0h10v10h-10z',
-    'l6 10h-12z',
-    'l6 6l-6 6l-6-6z',
-    'm-6 0h12l-6 10z',
-  ][style];
-  return `<path class="m${style}" d="M${x} ${round(y - (style === 3 ? 6 : 5))}${path}"/>`;
-}
-
 function namesOf(panels: readonly PlotPanel[]): readonly Pick<PlotLine, 'name' | 'style'>[] {
   const byName = new Map(
     panels.flatMap(({ lines }) => lines).map(({ name, style }) => [name, { name, style }]),
   );
   return [...byName.values()].sort((a, b) => a.style - b.style);
-}
-
-/** In two columns. */
-function legendSvg(
-  names: readonly Pick<PlotLine, 'name' | 'style'>[],
-  { top, width }: { readonly top: number; readonly width: number },
-): string {
-  const column = (width - margin.left - margin.right) / 2;
-  return names
-    .map(({ name, style }, i) => {
-      const x = margin.left + (i % 2) * column;
-      const y = top + Math.floor(i / 2) * legendRow;
-      return `  <path class="line s${style}" d="M${x} ${y}h34"/>${markSvg(style, { x: x + 17, y })}<text x="${x + 44}" y="${y + 5}">${escaped(name)}</text>`;
-    })
-    .join('\n');
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -152,9 +152,19 @@ export function manifest(
   number: number,
   { format, ...state }: SliceState & { readonly format: ManifestFormat },
 ): string {
-  const items = [serviceObject(number), ...benchSlices(number, state).map(sliceObject)];
+  const items = serviceObjects(number, state);
   if (format === 'json') return JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
   return items.map((item) => stringify(item)).join('---\n');
+}
+
+/** A service and its slices as objects of Kubernetes, the service first. */
+export function serviceObjects(number: number, state: SliceState): readonly ServiceObject[] {
+  return [serviceObject(number), ...benchSlices(number, state).map(sliceObject)];
+}
+
+interface ServiceObject {
+  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly [field: string]: unknown;
 }
 
 function serviceObject(number: number) {

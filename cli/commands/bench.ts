@@ -1,6 +1,7 @@
 // `netloom bench`: runs one of the benchmarks and prints its rows beside those of the peers on this machine.
 import { writeFileSync } from 'node:fs';
 import { arch, cpus, release, type } from 'node:os';
+import { join, parse } from 'node:path';
 import { Argument, Command } from 'commander';
 import { z } from 'zod';
 import type { Bench, BenchResult } from '../bench/bench.ts';
@@ -56,7 +57,8 @@ ${all.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
 Examples:
 ${all.map(({ name }) => `  netloom bench ${name}`).join('\n')}
   netloom bench kernel --runs 3 --size 500 --json
-  netloom bench proxy --size 50000 --plot proxy-cost.svg`,
+  netloom bench proxy --size 50000 --plot proxy-cost.svg
+  netloom bench stores --plot scale.svg`,
     )
     .action(async (name: string, given: unknown) => {
       const bench = benchmarks.get(name);
@@ -78,12 +80,19 @@ async function run(
     size: options.size ?? (options.quick ? quick.size : (bench.size ?? usual.size)),
     signal,
     note: `${machineText()}, ${new Date().toISOString().slice(0, 10)}`,
-    ...(plot === undefined ? {} : { onPlot: (svg: string) => writeFileSync(plot, svg) }),
+    ...(plot === undefined ? {} : { onPlot: (svg, part) => writeFileSync(plotFile(plot, part), svg) }),
     progress: (text) => (terminal.watched ? terminal.redraw(`${text} …`) : terminal.note(text)),
   });
   const result: BenchResult = { bench: bench.name, machine: machineText(), rows };
   if (options.json) terminal.print(JSON.stringify(result));
   else for (const line of benchTable(result)) terminal.print(line);
+}
+
+/** "cost.svg", and "cost-outage.svg" beside it. */
+function plotFile(path: string, part: string | undefined): string {
+  if (part === undefined) return path;
+  const { dir, name, ext } = parse(path);
+  return join(dir, `${name}-${part}${ext}`);
 }
 
 /** "Linux 6.18.1 x64, 2 x AMD EPYC, Node v24.21.0" */
