@@ -1,5 +1,6 @@
 // Holds the node's lease: acquires it, publishes anew what changed, renews it in time, and gets another when it is lost. When
 // the store cannot be reached it goes on with the lease that it has until that ends.
+import { backoffDelay } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { isHeldBy } from '../store/choose-lease.ts';
 import { type Lease, subnetsOf } from '../store/lease.ts';
@@ -8,12 +9,20 @@ import type { LeaseSnapshot, LeaseStore } from '../store/lease-store.ts';
 import { isStoreError } from '../store/store-error.ts';
 import type { Advertisement } from './backend/backend.ts';
 
+/** Between attempts that failed: a store that comes back is not to hear all nodes at once, nor one node four times a second. */
+const backoff = { min: 500, max: 30_000 } as const;
+
+/** The most that is taken off the time to a renewal, by chance: nodes that started together are soon apart. */
+const spread = 0.25;
+
 export interface LeaseHolderOptions {
   readonly store: LeaseStore;
   readonly node: string;
-  /** Milliseconds between renewals. */
+  /** Most milliseconds between renewals; up to a quarter less. */
   readonly renewInterval: number;
   readonly clock: Clock;
+  /** In [0, 1), for the jitter. Math.random unless given. */
+  readonly random?: () => number;
   /** The subnets of the node's last life. */
   readonly previous: () => LeaseSubnets | undefined;
   /** Hears what became of the lease without our doing: that it is lost, that it is back or another. */
@@ -38,7 +47,7 @@ export interface LeaseHolder {
   readonly lease: Lease | undefined;
   /** Clock time of the last acquisition or renewal. */
   readonly renewedAt: number | undefined;
-  /** When the next renewal is due; Infinity without a lease. */
+  /** When the store is to be asked next: for a renewal, or again after a failure; Infinity when it never was asked. */
   readonly renewAt: number;
   readonly error: unknown;
   /** Why the lease in the store is not as this process published it: another machine uses the node's name. */
@@ -46,12 +55,16 @@ export interface LeaseHolder {
 }
 
 export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
-  const { store, node, renewInterval, clock, onNews = () => {} } = options;
+  const { store, node, renewInterval, clock, random = Math.random, onNews = () => {} } = options;
   let lease: Lease | undefined;
   let published: string | undefined;
   let lost = false;
   let renewedAt: number | undefined;
   let error: unknown;
+  let failures = 0;
+  /** Before that the store is not asked. */
+  let retryAt: number | undefined;
+  let interval = renewInterval;
   /** Under this node's name in the store, as last heard. */
   let seen: Lease | undefined;
   /** All that this process has published or was about to: a snapshot may be older than the last of it, or come before the store's answer. */
@@ -59,7 +72,12 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
 
   const isEnded = (): boolean => lease?.expiresAt !== undefined && lease.expiresAt <= clock.now();
   const renewAt = (): number =>
-    renewedAt === undefined ? Number.POSITIVE_INFINITY : renewedAt + renewInterval;
+    retryAt ?? (renewedAt === undefined ? Number.POSITIVE_INFINITY : renewedAt + interval);
+
+  function isKept(): void {
+    renewedAt = clock.now();
+    interval = renewInterval * (1 - random() * spread);
+  }
 
   async function acquire(advertisement: Advertisement, signal: AbortSignal): Promise<void> {
     const before = lease;
@@ -70,7 +88,7 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
     published = JSON.stringify(advertisement);
     told.add(whereabouts(lease));
     lost = false;
-    renewedAt = clock.now();
+    isKept();
   }
 
   /** False when the lease was lost. */
@@ -78,7 +96,7 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
     if (lease === undefined) return false;
     try {
       lease = await store.renew(lease, signal);
-      renewedAt = clock.now();
+      isKept();
       return true;
     } catch (problem) {
       if (!isStoreError(problem, 'lost')) throw problem;
@@ -104,11 +122,17 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
 
   async function attempt(work: () => Promise<void>, signal: AbortSignal): Promise<HeldLease> {
     try {
-      await work();
-      error = undefined;
+      if (retryAt === undefined || clock.now() >= retryAt) {
+        await work();
+        error = undefined;
+        failures = 0;
+        retryAt = undefined;
+      }
     } catch (problem) {
       signal.throwIfAborted();
       error = problem;
+      failures++;
+      retryAt = clock.now() + backoffDelay(failures, { ...backoff, random });
     }
     return { lease: lost || isEnded() ? undefined : lease, error };
   }

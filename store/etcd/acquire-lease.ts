@@ -53,7 +53,7 @@ export async function acquireLease(
     signal.throwIfAborted();
     // Those that were in each other's way must not meet again.
     if (attempt > 0) await delay(Math.random() * 10 * attempt, undefined, { signal });
-    const { config, configKv, records } = await readNetwork(context, signal);
+    const { config, configKv, records, revision } = await readNetwork(context, signal);
     const isOwn = ({ lease }: KeyRecord) => lease !== undefined && isHeldBy(lease, request);
     const own = records.filter(isOwn);
     const others = records.filter((record) => !isOwn(record));
@@ -75,7 +75,7 @@ export async function acquireLease(
     }
 
     const subnets = chooseSubnets({ others, live: others, config, request, seed, place: places.subnets });
-    const taken = await claim(context, { subnets, request, configKv, signal });
+    const taken = await claim(context, { subnets, request, configKv, read: revision, signal });
     if (taken !== undefined) return taken;
   }
   throw new StoreError(
@@ -117,20 +117,22 @@ interface ClaimInput {
   readonly subnets: LeaseSubnets;
   readonly request: LeaseRequest;
   readonly configKv: KeyValue;
+  /** The revision that all leases were read at. */
+  readonly read: bigint;
   readonly signal: AbortSignal;
 }
 
 /** Undefined when another was faster. */
 async function claim(
   { client, places, ttlMs, now }: LeaseContext,
-  { subnets, request, configKv: config, signal }: ClaimInput,
+  { subnets, request, configKv: config, read, signal }: ClaimInput,
 ): Promise<Taken | undefined> {
   const lease = requestedLease(subnets, request);
   const name = leaseKey(lease);
   const expiresAt = now() + ttlMs;
   const id = await grant(client, secondsOf(ttlMs), signal);
   const { succeeded, header, responses } = await client.txn(
-    claimRequest({ places, config, name, value: encodeLease(lease), lease: id }),
+    claimRequest({ places, config, name, value: encodeLease(lease), lease: id, read }),
     signal,
   );
   if (!succeeded) {
@@ -176,16 +178,17 @@ interface Network {
   readonly config: NetworkConfig;
   readonly configKv: KeyValue;
   readonly records: readonly KeyRecord[];
+  readonly revision: bigint;
 }
 
 /** Throws StoreError `missing` or `invalid` for its config. */
 async function readNetwork({ client, places }: LeaseContext, signal: AbortSignal): Promise<Network> {
-  const { keys } = await listKeys({ client, ranges: leaseRanges(places) }, signal);
+  const { keys, revision } = await listKeys({ client, ranges: leaseRanges(places) }, signal);
   const configKv = keys.get(places.config);
   if (configKv === undefined) throw configMissing(places);
   keys.delete(places.config);
   const config = decodeNetworkConfig(configKv.value, places.config);
-  return { config, configKv, records: recordsOf([...keys.values()], places) };
+  return { config, configKv, records: recordsOf([...keys.values()], places), revision };
 }
 
 export function configMissing({ config }: LeasePlaces): StoreError {

@@ -110,36 +110,35 @@ interface OnceOptions<In> extends Pick<CallOptions, 'signal' | 'isStream'> {
 export class EtcdClient {
   /** All members, as messages name the cluster. */
   readonly place: string;
+  /** As they were given. */
+  readonly endpoints: readonly string[];
+  /** In an order of our own: when a member goes, its nodes spread over all the others. */
   readonly #endpoints: readonly Endpoint[];
   readonly #tls: EtcdTlsFiles;
   readonly #user: EtcdUser | undefined;
   readonly #timeoutMs: number;
   /** By endpoint; the files of TLS are read for each new one, as they may have been replaced. */
   readonly #members = new Map<Endpoint, Client>();
-  #current: number;
+  #current = 0;
   #token: Promise<string | undefined> | undefined;
   #isClosed = false;
 
   constructor({ endpoints, tls = {}, user, timeoutMs = defaultTimeoutMs }: EtcdOptions) {
-    this.#endpoints = endpoints.map((text) => {
+    const members = endpoints.map((text) => {
       const endpoint = parseEndpoint(text);
       if (endpoint === undefined)
         throw new RangeError(`Cannot reach etcd at "${text}": it is no URL of a member`);
       return endpoint;
     });
-    this.place = this.#endpoints.map(({ url }) => url).join(', ');
+    this.endpoints = members.map(({ url }) => url);
+    this.place = this.endpoints.join(', ');
+    this.#endpoints = inAnyOrder(members);
     this.#tls = tls;
     this.#user = user;
     this.#timeoutMs = timeoutMs;
-    // Nodes spread over the members.
-    this.#current = Math.floor(Math.random() * this.#endpoints.length);
     // What cannot be read is told at once.
     for (const endpoint of this.#endpoints) if (endpoint.isSecure) credentialsOf(endpoint, tls);
     if (user !== undefined) passwordOf(user);
-  }
-
-  get endpoints(): readonly string[] {
-    return this.#endpoints.map(({ url }) => url);
   }
 
   range(request: RangeRequest, signal: AbortSignal): Promise<RangeResponse> {
@@ -383,4 +382,10 @@ export class EtcdClient {
       }
     }
   }
+}
+
+/** Each order is as likely as any other (Fisher and Yates). */
+function inAnyOrder<Item>(items: readonly Item[]): readonly Item[] {
+  const rest = [...items];
+  return items.flatMap(() => rest.splice(Math.floor(Math.random() * rest.length), 1));
 }

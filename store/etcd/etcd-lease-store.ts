@@ -1,5 +1,6 @@
 // Leases in etcd, in flannel's layout, so that its nodes and ours share one cluster. Puts together the client, the keys that are
 // followed (key-follower.ts), the choice of a subnet (acquire-lease.ts) and what counts (lease-view.ts).
+import { setTimeout as delay } from 'node:timers/promises';
 import { isHeldBy } from '../choose-lease.ts';
 import { defaultTtlMs, type Lease } from '../lease.ts';
 import { decodeLease } from '../lease-codec.ts';
@@ -18,6 +19,9 @@ import { leasePlaces, leaseRanges } from './lease-keys.ts';
 import { deleteRequest } from './lease-requests.ts';
 import { LeaseView } from './lease-view.ts';
 import type { KeyValue } from './messages.ts';
+
+/** Least milliseconds from one snapshot to the next: the first change is told at once, those of a burst together. */
+const leastApartMs = 20;
 
 export interface EtcdLeaseStoreOptions extends EtcdOptions {
   /** Where the network is: flannel's /coreos.com/network. */
@@ -96,9 +100,9 @@ export class EtcdLeaseStore implements LeaseStore {
 
   async snapshot(signal: AbortSignal): Promise<LeaseSnapshot> {
     const { client, places } = this.#context;
-    const { keys } = await listKeys({ client, ranges: leaseRanges(places) }, this.#until(signal));
+    const { keys, revision } = await listKeys({ client, ranges: leaseRanges(places) }, this.#until(signal));
     const view = new LeaseView(places);
-    view.take(keys, undefined);
+    view.take(keys, { isWhole: true, revision });
     return view.update(this.#own).snapshot;
   }
 
@@ -115,7 +119,8 @@ export class EtcdLeaseStore implements LeaseStore {
     const follower = new KeyFollower(
       { client, ranges: leaseRanges(places) },
       {
-        keys: (keys, { changed, revisions: [, revision = 0n] }) => view.take(keys, { changed, revision }),
+        keys: (changes, { isWhole, revisions: [, revision = 0n] }) =>
+          view.take(changes, { isWhole, revision }),
         connected: () => tell(undefined),
         broken: (error) => tell(problemText(error, client.place)),
       },
@@ -125,10 +130,14 @@ export class EtcdLeaseStore implements LeaseStore {
     this.#views.add(view);
     try {
       let told = -1;
+      let toldAt = Number.NEGATIVE_INFINITY;
       while (!until.aborted) {
+        const early = toldAt + leastApartMs - performance.now();
+        if (early > 0) await delay(early, undefined, { signal: until }).catch(() => undefined);
         const { snapshot, version } = view.update(this.#own);
         if (version !== told && view.isSettled(this.#written)) {
           told = version;
+          toldAt = performance.now();
           yield snapshot;
         } else await view.changed(until);
       }

@@ -9,8 +9,9 @@ import type { SourceSurroundings } from '../source-status.ts';
 import { EtcdClient } from './etcd-client.ts';
 import { problemText } from './etcd-error.ts';
 import type { EtcdOptions } from './etcd-options.ts';
-import { KeyFollower, type Keys } from './key-follower.ts';
+import { type KeyChanges, KeyFollower } from './key-follower.ts';
 import { keysBelow } from './key-range.ts';
+import type { KeyValue } from './messages.ts';
 
 export interface EtcdServiceSourceOptions extends EtcdOptions {
   /** All keys below it are looked at. */
@@ -52,7 +53,7 @@ export class EtcdServiceSource implements ServiceSource {
     const follower = new KeyFollower(
       { client: this.#client, ranges: [keysBelow(this.#prefix)] },
       {
-        keys: (keys, { changed }) => contents.hear(keys, changed),
+        keys: (changes, { isWhole }) => contents.hear(changes, isWhole),
         connected: () => tell(undefined),
         broken: (error) => tell(problemText(error, this.#client.place)),
       },
@@ -98,8 +99,9 @@ class ServiceKeys {
   readonly #breather = new Breather();
   /** By key: what was read last. */
   readonly #read = new Map<string, bigint>();
-  #keys: Keys | undefined;
-  #work = new Set<string>();
+  /** What is still to be read; undefined: it is gone. Values are kept no longer than that. */
+  readonly #work = new Map<string, KeyValue | undefined>();
+  #hasHeard = false;
   #heardAt: number | undefined;
   #isNew = false;
   #wake = () => {};
@@ -108,10 +110,14 @@ class ServiceKeys {
     return this.#index.problems;
   }
 
-  hear(keys: Keys, changed: ReadonlySet<string> | undefined): void {
-    this.#keys = keys;
+  /** `isWhole`: there are no other keys. */
+  hear(changes: KeyChanges, isWhole: boolean): void {
+    this.#hasHeard = true;
     this.#heardAt ??= performance.now();
-    for (const key of changed ?? [...this.#read.keys(), ...keys.keys()]) this.#work.add(key);
+    if (isWhole)
+      for (const key of [...this.#read.keys(), ...this.#work.keys()])
+        if (!changes.has(key)) this.#work.set(key, undefined);
+    for (const [key, kv] of changes) this.#work.set(key, kv);
     this.wake();
   }
 
@@ -134,15 +140,12 @@ class ServiceKeys {
 
   /** Undefined before etcd has said anything. */
   async read(signal: AbortSignal): Promise<Omit<ServiceBatch, 'problems'> | undefined> {
-    const keys = this.#keys;
-    if (keys === undefined) return undefined;
-    while (this.#work.size > 0 && !signal.aborted) {
-      const work = this.#work;
-      this.#work = new Set();
-      for (const key of work) {
-        if (signal.aborted) break;
-        for (const _ of this.#readKey(key)) if (this.#breather.isDue) await this.#breather.breathe();
-      }
+    if (!this.#hasHeard) return undefined;
+    // What is heard meanwhile is read too.
+    for (const [key, kv] of this.#work) {
+      if (signal.aborted) break;
+      this.#work.delete(key);
+      for (const _ of this.#readKey(key, kv)) if (this.#breather.isDue) await this.#breather.breathe();
     }
     const changes = this.isGiven ? this.#index.takeChanges() : this.#index.takeAll();
     const heardAt = this.#heardAt ?? performance.now();
@@ -150,8 +153,7 @@ class ServiceKeys {
     return { ...changes, heardAt };
   }
 
-  *#readKey(key: string): Generator<undefined, void> {
-    const kv = this.#keys?.get(key);
+  *#readKey(key: string, kv: KeyValue | undefined): Generator<undefined, void> {
     if (kv === undefined) {
       this.#read.delete(key);
       yield* this.#index.removeFile(key);

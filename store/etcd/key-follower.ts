@@ -1,6 +1,6 @@
 // Follows keys of etcd: all of them at one revision, then every change after it. A stream that breaks is taken up where it was, at
-// another member if need be; only what etcd has compacted away, or a database that was put back, is read anew. What the keys are for
-// it does not know.
+// another member if need be; only what etcd has compacted away, or a database that was put back, is read anew. It keeps no value: whoever
+// listens gets each once. What the keys are for it does not know.
 import { setTimeout as delay } from 'node:timers/promises';
 import { backoffDelay } from '../../runtime/backoff.ts';
 import { StoreError } from '../store-error.ts';
@@ -11,10 +11,11 @@ import { eventType, type KeyValue, type WatchResponse } from './messages.ts';
 
 /** Keys in one answer. */
 const pageSize = 1000n;
-const backoff = { min: 100, max: 5000 } as const;
+/** After a first try at the next member at once. */
+const backoff = { min: 250, max: 5000 } as const;
 
-/** By key. */
-export type Keys = ReadonlyMap<string, KeyValue>;
+/** By key; undefined: it is gone. */
+export type KeyChanges = ReadonlyMap<string, KeyValue | undefined>;
 
 export interface Listing {
   readonly keys: Map<string, KeyValue>;
@@ -22,14 +23,16 @@ export interface Listing {
   readonly cluster: bigint;
 }
 
-export interface KeysChange {
-  readonly changed: ReadonlySet<string> | undefined;
+export interface KeysState {
+  /** These are all keys there are: others are gone. */
+  readonly isWhole: boolean;
+  /** By range, up to which nothing is missing. */
   readonly revisions: readonly bigint[];
 }
 
 export interface FollowListener {
-  /** `changed`: keys that may differ from last time; undefined: any. `revisions`: by range, up to which nothing is missing. */
-  keys(keys: Keys, change: KeysChange): void;
+  /** What may differ from last time. */
+  keys(changes: KeyChanges, state: KeysState): void;
   /** The watch stands: what changes from now on is heard. */
   connected(): void;
   /** Neither this nor the other members answered; it is tried again and again. */
@@ -74,7 +77,6 @@ class LostPlace extends Error {}
 export class KeyFollower {
   readonly #options: KeyFollowerOptions;
   readonly #listener: FollowListener;
-  #keys = new Map<string, KeyValue>();
   #cluster = 0n;
   /** For each range the first revision that was not heard of yet. */
   #next: bigint[] = [];
@@ -93,11 +95,10 @@ export class KeyFollower {
       try {
         if (!isKnown) {
           const { keys, revision, cluster } = await listKeys(this.#options, signal);
-          this.#keys = keys;
           this.#cluster = cluster;
           this.#next = ranges.map(() => revision + 1n);
           isKnown = true;
-          this.#tell(undefined);
+          this.#tell(keys, true);
         }
         await this.#watch(signal);
       } catch (error) {
@@ -113,8 +114,8 @@ export class KeyFollower {
     }
   }
 
-  #tell(changed: ReadonlySet<string> | undefined): void {
-    this.#listener.keys(this.#keys, { changed, revisions: this.#next.map((next) => next - 1n) });
+  #tell(changes: KeyChanges, isWhole: boolean): void {
+    this.#listener.keys(changes, { isWhole, revisions: this.#next.map((next) => next - 1n) });
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -156,21 +157,19 @@ export class KeyFollower {
       if (isOther || revision < next - 1n) throw new LostPlace(`at ${revision} in place of ${next - 1n}`);
       return;
     }
-    const changed = new Set<string>();
+    const changes = new Map<string, KeyValue | undefined>();
     let latest = next - 1n;
     for (const { type, kv } of events) {
       if (kv === undefined) continue;
       const key = keyText(kv.key);
       if (kv.mod_revision > latest) latest = kv.mod_revision;
-      changed.add(key);
-      if (type === eventType.delete) this.#keys.delete(key);
-      else this.#keys.set(key, kv);
+      changes.set(key, type === eventType.delete ? undefined : kv);
     }
     // Without events it tells how far we are.
     if (events.length === 0 && revision > latest) latest = revision;
     // More of the last revision comes with the next piece.
     this.#next[index] = fragment ? latest : latest + 1n;
-    if (changed.size > 0) this.#tell(changed);
+    if (changes.size > 0) this.#tell(changes, false);
   }
 
   #ended({

@@ -23,13 +23,16 @@ export interface ClaimOptions {
   readonly name: string;
   readonly value: string;
   readonly lease: bigint;
+  /** All leases were read at this revision. */
+  readonly read: bigint;
 }
 
 /**
- * Makes the key of a lease if nobody has its first subnet, alone or with one of the other family, and reads all leases in the same
- * moment: whoever claims sees all that were before it.
+ * Makes the key of a lease if nobody has its first subnet, alone or with one of the other family, and reads in the same moment what was
+ * written to leases since they were read: whoever claims sees all that were before it. Not all of them once more: thousands of nodes that
+ * come at once would have etcd send a megabyte to each.
  */
-export function claimRequest({ places, config, name, value, lease }: ClaimOptions): TxnRequest {
+export function claimRequest({ places, config, name, value, lease, read }: ClaimOptions): TxnRequest {
   const [first = name] = name.split('&');
   const all = keysBelow(places.subnets);
   const taken: Compare = {
@@ -44,7 +47,13 @@ export function claimRequest({ places, config, name, value, lease }: ClaimOption
     compare: [isUnchanged(config), taken],
     success: [
       { request_put: { key: keyBytes(places.subnets + name), value: Buffer.from(value), lease } },
-      { request_range: { key: keyBytes(all.start), range_end: keyBytes(all.end ?? '') } },
+      {
+        request_range: {
+          key: keyBytes(all.start),
+          range_end: keyBytes(all.end ?? ''),
+          min_mod_revision: read + 1n,
+        },
+      },
     ],
   };
 }

@@ -5,8 +5,9 @@ import { type LeaseSnapshot, type StoreProblem, sameProblems } from '../lease-st
 import { decodeNetworkConfig, type NetworkConfig } from '../network-config.ts';
 import { StoreError } from '../store-error.ts';
 import { configMissing } from './acquire-lease.ts';
-import type { Keys } from './key-follower.ts';
+import type { KeyChanges } from './key-follower.ts';
 import { isRecord, type KeyRecord, type LeasePlaces, recordOf } from './lease-keys.ts';
+import type { KeyValue } from './messages.ts';
 
 export class LeaseView {
   readonly #places: LeasePlaces;
@@ -30,23 +31,22 @@ export class LeaseView {
     this.#places = places;
   }
 
-  /** The keys as they are now. Without a change they are all new. */
+  /** What keys are now; `isWhole`: there are no others. `revision`: up to which nothing is missing. */
   take(
-    keys: Keys,
-    change: { readonly changed: ReadonlySet<string> | undefined; readonly revision: bigint } | undefined,
+    changes: KeyChanges,
+    { isWhole, revision }: { readonly isWhole: boolean; readonly revision: bigint },
   ): void {
     this.#hasRead = true;
-    if (change !== undefined) this.#revision = change.revision;
+    this.#revision = revision;
     const { config, subnets } = this.#places;
-    const changed = change?.changed;
-    if (changed === undefined) {
-      const gone = [...this.#records.values()].map(({ path }) => path);
-      for (const path of [...gone, ...this.#keyProblems.keys()])
-        if (!keys.has(path)) this.#setKey(path, keys);
+    if (isWhole) {
+      const known = [...this.#records.values()].map(({ path }) => path);
+      for (const path of [...known, ...this.#keyProblems.keys()])
+        if (!changes.has(path)) this.#setKey(path, undefined);
       this.#touched = undefined;
     }
-    for (const path of changed ?? keys.keys()) if (path.startsWith(subnets)) this.#setKey(path, keys);
-    if (changed === undefined || changed.has(config)) this.#readConfig(keys);
+    for (const [path, kv] of changes) if (path.startsWith(subnets)) this.#setKey(path, kv);
+    if (isWhole || changes.has(config)) this.#readConfig(changes.get(config));
     this.#wake();
   }
 
@@ -118,12 +118,11 @@ export class LeaseView {
     return { snapshot: this.#last, version: this.#version };
   }
 
-  #setKey(path: string, keys: Keys): void {
+  #setKey(path: string, kv: KeyValue | undefined): void {
     const { subnets } = this.#places;
     const key = path.slice(subnets.length);
     this.#touched?.add(key);
     this.#keyProblems.delete(path);
-    const kv = keys.get(path);
     if (kv === undefined) {
       this.#records.delete(key);
       return;
@@ -138,11 +137,10 @@ export class LeaseView {
   }
 
   /** The last good one stays while it is gone or wrong: nodes go on with what they have. */
-  #readConfig(keys: Keys): void {
+  #readConfig(kv: KeyValue | undefined): void {
     const path = this.#places.config;
     this.#configProblem = undefined;
     try {
-      const kv = keys.get(path);
       if (kv === undefined) throw configMissing(this.#places);
       const config = decodeNetworkConfig(kv.value, path);
       const text = JSON.stringify(config);

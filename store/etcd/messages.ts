@@ -20,6 +20,7 @@ export const rangeRequest = message({
   limit: int64(3),
   revision: int64(4),
   serializable: bool(7),
+  min_mod_revision: int64(10),
 });
 export const rangeResponse = message({
   header: nested(1, header),

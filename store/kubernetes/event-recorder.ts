@@ -11,8 +11,8 @@ const namespace = 'default';
 /** The API server keeps an event for an hour (--event-ttl): a little longer, because until then its name is taken. */
 const keptMs = 61 * 60_000;
 
-/** What the server did not take is offered again after so long, by whoever still says it. */
-const retryMs = 60_000;
+/** After an event that the server did not take none is offered for so long, and up to as much again by chance: it fails for all nodes. */
+const retryMs = 40_000;
 
 /** At most so many in so long. */
 const most = { events: 25, inMs: 10 * 60_000 } as const;
@@ -49,7 +49,8 @@ export class EventRecorder {
   readonly #told = new Map<string, number>();
   /** When the last ones were told. */
   #lately: readonly number[] = [];
-  #refusedUntil = 0;
+  /** None is offered before. */
+  #pausedUntil = 0;
 
   constructor({ client, clock = realClock, random = Math.random }: EventRecorderOptions) {
     this.#client = client;
@@ -63,7 +64,7 @@ export class EventRecorder {
     for (const [name, until] of this.#told) if (now >= until) this.#told.delete(name);
     this.#lately = this.#lately.filter((at) => now - at < most.inMs);
     const name = nameOf(event);
-    if (now < this.#refusedUntil || this.#told.has(name) || this.#lately.length >= most.events) return;
+    if (now < this.#pausedUntil || this.#told.has(name) || this.#lately.length >= most.events) return;
     this.#told.set(name, now + keptMs);
     this.#lately = [...this.#lately, now];
     const pauseMs = event.node === teller ? 0 : this.#random() * longestPauseMs;
@@ -107,8 +108,13 @@ export class EventRecorder {
       });
     } catch (error) {
       // Whoever may not write events goes on without; another node was faster; a server that is away hears it in its time.
-      if (isApiError(error, 403)) this.#refusedUntil = this.#clock.now() + keptMs;
-      else if (!isApiError(error, 409)) this.#told.set(name, this.#clock.now() + retryMs);
+      const now = this.#clock.now();
+      if (isApiError(error, 403)) this.#pausedUntil = now + keptMs;
+      else if (!isApiError(error, 409)) {
+        this.#told.delete(name);
+        const wait = isApiError(error) ? (error.retryAfterMs ?? 0) : 0;
+        this.#pausedUntil = now + Math.max(retryMs * (1 + this.#random()), wait);
+      }
     }
   }
 }

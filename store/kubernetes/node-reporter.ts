@@ -11,7 +11,10 @@ import type { KubeNode } from './parse-node.ts';
 /** Until then a node that is not ready may be one that is being mended: a taint on it would move its pods about. */
 const patienceMs = 60_000;
 
-/** From a patch to the next one for the same: the watch is about to show it, or the server is away. */
+/**
+ * From a patch to the next one for the same: the watch is about to show it, or the server is away. After one that failed it is up to as
+ * much again by chance: all nodes fail when the server does.
+ */
 const retryMs = 15_000;
 
 /** Kubernetes allows 32 kB; a condition is to be read. */
@@ -28,6 +31,7 @@ export interface NodeReporterOptions {
   readonly ownNode: () => KubeNode | undefined;
   /** Of patience and pauses; what is written is dated by the wall clock. */
   readonly clock?: Clock;
+  readonly random?: () => number;
   /** Hears of what could not be told, and that it could again. */
   readonly onTrouble: (error: ApiError | undefined) => void;
 }
@@ -38,6 +42,7 @@ export class NodeReporter {
   readonly #setsCondition: boolean;
   readonly #ownNode: NodeReporterOptions['ownNode'];
   readonly #clock: Clock;
+  readonly #random: () => number;
   readonly #onTrouble: NodeReporterOptions['onTrouble'];
   readonly #abort = new AbortController();
   #report: NodeReport | undefined;
@@ -50,12 +55,21 @@ export class NodeReporter {
   #said: { readonly status: string; readonly until: number } | undefined;
   #cancelLook = (): void => {};
 
-  constructor({ client, events, setsCondition, ownNode, clock = realClock, onTrouble }: NodeReporterOptions) {
+  constructor({
+    client,
+    events,
+    setsCondition,
+    ownNode,
+    clock = realClock,
+    random = Math.random,
+    onTrouble,
+  }: NodeReporterOptions) {
     this.#client = client;
     this.#events = events;
     this.#setsCondition = setsCondition;
     this.#ownNode = ownNode;
     this.#clock = clock;
+    this.#random = random;
     this.#onTrouble = onTrouble;
   }
 
@@ -148,7 +162,7 @@ export class NodeReporter {
       this.#hasTrouble = false;
     } catch (error) {
       if (this.#abort.signal.aborted || !isApiError(error)) return;
-      this.#retryAt = this.#clock.now() + Math.max(retryMs, error.retryAfterMs ?? 0);
+      this.#retryAt = this.#clock.now() + Math.max(retryMs * (1 + this.#random()), error.retryAfterMs ?? 0);
       this.#hasTrouble = true;
       this.#onTrouble(error);
     } finally {

@@ -7,6 +7,8 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { ApiError } from './api-error.ts';
 import type { KubeAccess } from './kube-access.ts';
 
@@ -32,6 +34,8 @@ export interface ApiRequest {
   readonly query?: Query;
   readonly body?: unknown;
   readonly contentType?: string;
+  /** The answer may come compressed. */
+  readonly isLong?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -79,6 +83,31 @@ export class KubeClient {
     } catch (cause) {
       request.signal.throwIfAborted();
       throw this.#failure(name, cause);
+    }
+  }
+
+  /** The text of a long answer, piece by piece; compressed on the way, as Go's clients take it. Rejects with ApiError. */
+  async *pieces(request: Omit<ApiRequest, 'isLong'>): AsyncGenerator<string, void, undefined> {
+    const limit = AbortSignal.timeout(answerMs);
+    const response = await this.#send(
+      { ...request, isLong: true },
+      { signal: AbortSignal.any([request.signal, limit]), silence: this.#silenceMs },
+    );
+    const source = unpacked(response);
+    source.setEncoding('utf8');
+    let length = 0;
+    try {
+      for await (const chunk of source) {
+        const piece = String(chunk);
+        length += piece.length;
+        if (length > longestAnswer) throw new Error(`its answer has more than ${longestAnswer} characters`);
+        yield piece;
+      }
+    } catch (cause) {
+      request.signal.throwIfAborted();
+      throw this.#failure(nameOf(request), cause);
+    } finally {
+      response.destroy();
     }
   }
 
@@ -139,6 +168,7 @@ export class KubeClient {
         headers: {
           ...credentials.headers,
           accept: 'application/json',
+          ...('isLong' in request && request.isLong === true ? { 'accept-encoding': 'gzip' } : {}),
           'user-agent': this.#userAgent,
           ...(body === undefined
             ? {}
@@ -242,10 +272,16 @@ function exchange(
   });
 }
 
+/** What fails on the wire fails here too. */
+function unpacked(response: IncomingMessage): Readable {
+  if (response.headers['content-encoding'] !== 'gzip') return response;
+  return pipeline(response, createGunzip(), () => {});
+}
+
 async function textOf(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of response) {
+  for await (const chunk of unpacked(response)) {
     const bytes = Buffer.from(chunk);
     length += bytes.length;
     if (length > longestAnswer) {

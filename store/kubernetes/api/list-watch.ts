@@ -3,9 +3,9 @@
 // at once. Keeps no object: whoever listens gets each once. (Why not the client's own informer: ADR 0017.)
 import { setImmediate as breath, setTimeout as delay } from 'node:timers/promises';
 import { backoffDelay } from '../../../runtime/backoff.ts';
-import { skipSpace, splitItems } from '../json-text.ts';
 import { ApiError, isApiError } from './api-error.ts';
 import type { KubeClient, Query } from './kube-client.ts';
+import { ListText } from './list-text.ts';
 
 /** As client-go's pages. */
 const pageSize = '500';
@@ -112,24 +112,28 @@ function brokenAnswer(
   });
 }
 
-/** Everything there is, once. Rejects with ApiError. */
+/**
+ * Everything there is, once. Rejects with ApiError. What need not be older than some version comes from the server's cache, and the cache
+ * of a real one gives pages only from its storage: asked so by all nodes that come back at once, etcd would have to answer each of them.
+ */
 export async function listAll<Item>(
   { client, path, query, read }: Pick<ListWatchOptions<Item>, 'client' | 'path' | 'query' | 'read'>,
   { notOlderThan, signal }: { readonly notOlderThan: string; readonly signal: AbortSignal },
 ): Promise<{ readonly objects: readonly Item[]; readonly version: string }> {
   let objects: Item[] = [];
   let next: string | undefined;
-  let limit: string | undefined = pageSize;
+  let limit: string | undefined = notOlderThan === '' || notOlderThan === '0' ? pageSize : undefined;
   for (;;) {
     const from =
       notOlderThan === '' ? {} : { resourceVersion: notOlderThan, resourceVersionMatch: 'NotOlderThan' };
-    let text: string;
+    let header: PageHeader;
     try {
-      text = await client.text({
+      const pieces = client.pieces({
         path,
         query: { ...query, limit, ...(next === undefined ? from : { continue: next }) },
         signal,
       });
+      header = await readPage(pieces, (object) => objects.push(read(object)));
     } catch (error) {
       // It took us so long that the rest of the pages is no more: all at once then.
       if (!isApiError(error, 410) || next === undefined) throw error;
@@ -138,32 +142,34 @@ export async function listAll<Item>(
       limit = undefined;
       continue;
     }
-    const header = await readPage(text, (object) => objects.push(read(object)));
     if (header.next === '') return { objects, version: header.version };
     next = header.next;
   }
 }
 
-/** Object by object: a server may send all of them in one page, which parsed in one go would stop everything else for a second. */
+interface PageHeader {
+  readonly version: string;
+  /** Empty: it is the last one. */
+  readonly next: string;
+}
+
+/** Object by object, as they come: a server may send all of them in one page. */
 async function readPage(
-  text: string,
+  pieces: AsyncIterable<string>,
   take: (object: unknown) => void,
-): Promise<{ readonly version: string; readonly next: string }> {
-  const steps = splitItems(text, skipSpace(text, 0));
+): Promise<PageHeader> {
+  const list = new ListText();
   let begin = performance.now();
-  const rest = async () => {
-    if (performance.now() - begin < breathMs) return;
-    await breath();
-    begin = performance.now();
-  };
-  let step = steps.next();
-  for (; !step.done; step = steps.next()) await rest();
-  // No items at all, or "items": null, as Go writes an empty list.
-  const header: unknown = JSON.parse(step.value === undefined ? text : step.value.header);
-  for (const { start, end } of step.value?.items ?? []) {
-    take(JSON.parse(text.slice(start, end)));
-    await rest();
+  for await (const piece of pieces) {
+    for (const item of list.take(piece)) {
+      take(JSON.parse(item));
+      if (performance.now() - begin < breathMs) continue;
+      await breath();
+      begin = performance.now();
+    }
   }
+  // No items at all, or "items": null, as Go writes an empty list.
+  const header: unknown = JSON.parse(list.end());
   const metadata = Object(Object(header).metadata);
   const { resourceVersion, continue: next } = metadata;
   if (typeof resourceVersion !== 'string') throw new Error('the list has no metadata.resourceVersion');
