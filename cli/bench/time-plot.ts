@@ -42,7 +42,9 @@ export function timePlotSvg(plot: TimePlot): string {
   const width = margin.left + panels.length * panelWidth + (panels.length - 1) * gap + margin.right;
   const names = [
     ...new Map(
-      panels.flatMap(({ lines }) => lines).map(({ name, style, isDashed }) => [name, { name, style, isDashed }]),
+      panels
+        .flatMap(({ lines }) => lines)
+        .map(({ name, style, isDashed }) => [name, { name, style, isDashed }]),
     ).values(),
   ].sort((a, b) => a.style - b.style);
   const legendTop = margin.top + panelHeight + 66;

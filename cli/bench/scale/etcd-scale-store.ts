@@ -8,7 +8,7 @@ import { manifest } from '../proxy-services.ts';
 import { startEtcd } from './etcd-server.ts';
 import { inLanes } from './in-lanes.ts';
 import { Relay } from './relay.ts';
-import { networkText, type NodeState, nodeLease } from './scale-nodes.ts';
+import { type NodeState, networkText, nodeLease } from './scale-nodes.ts';
 import type { ScaleStore } from './scale-store.ts';
 
 const prefix = '/coreos.com/network';

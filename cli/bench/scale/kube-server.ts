@@ -7,7 +7,11 @@ import { setImmediate as breath } from 'node:timers/promises';
 import { constants, createGzip } from 'node:zlib';
 
 export interface KubeObject {
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [field: string]: unknown };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly [field: string]: unknown;
+  };
   readonly [field: string]: unknown;
 }
 
@@ -194,7 +198,8 @@ export class KubeServer implements AsyncDisposable {
     const metadata = { resourceVersion: String(this.#version), ...more };
     const head = JSON.stringify({ kind: `${kind}List`, apiVersion, metadata }).slice(0, -1);
     const first = items.slice(0, objectsInRow).map((object) => textOf(path, object));
-    const isLong = first.reduce((sum, text) => sum + text.length, 0) * (items.length / objectsInRow) > leastCompressed;
+    const isLong =
+      first.reduce((sum, text) => sum + text.length, 0) * (items.length / objectsInRow) > leastCompressed;
     const isPacked = isLong && String(request.headers['accept-encoding'] ?? '').includes('gzip');
     response.writeHead(200, {
       'content-type': 'application/json',

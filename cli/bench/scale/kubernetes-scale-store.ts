@@ -8,9 +8,9 @@ import { serviceObjects } from '../proxy-services.ts';
 import { type KubeObject, KubeServer } from './kube-server.ts';
 import { Relay } from './relay.ts';
 import {
-  networkText,
   type NodeStage,
   type NodeState,
+  networkText,
   nodeName,
   nodeObject,
   readerName,

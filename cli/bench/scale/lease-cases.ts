@@ -166,7 +166,12 @@ async function leaveAndJoin({ measuring, store, nodes }: Case, follower: Followe
   const before = { usage: await follower.reader.usage(), snapshots: follower.snapshots };
   const all = follower.has(nodes);
   const count = Math.min(some.length, Math.ceil((joinRate * measuring.times.churn) / 1000));
-  const written = await atRate(some.slice(0, count), 1000 / joinRate, (node) => store.put([node]), measuring.signal);
+  const written = await atRate(
+    some.slice(0, count),
+    1000 / joinRate,
+    (node) => store.put([node]),
+    measuring.signal,
+  );
   // The rest of them come at once: only the others are timed.
   await store.put(some.slice(count));
   const { at } = await all;

@@ -1,13 +1,7 @@
 // The store is away for a while and returns, and many nodes hear it: how often they ask meanwhile, how many at one moment when it is back,
 // and until when all of them hear it again. Beside them what flannel's back-off makes of as many, computed.
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  flannelEtcdPolicy,
-  type ReconnectPolicy,
-  reconnects,
-  reflectorPolicy,
-  repeatable,
-} from './paper.ts';
+import { flannelEtcdPolicy, type ReconnectPolicy, reconnects, reflectorPolicy, repeatable } from './paper.ts';
 import { monotonic } from './scale-job.ts';
 import { addRow, nodesText, type ScaleMeasuring } from './scale-measuring.ts';
 import { firstNodes } from './scale-nodes.ts';
@@ -41,18 +35,15 @@ export async function outageCase(measuring: ScaleMeasuring, store: ScaleStore): 
   let connected = 0;
   let allAt = Number.POSITIVE_INFINITY;
   const all = Promise.withResolvers<void>();
-  await using reader = await ScaleReader.start(
-    { kind: 'crowd', store: store.leases, clients },
-    (news) => {
-      if (news.news === 'attempts') attempts.push(news);
-      if (news.news !== 'crowd') return;
-      connected = news.connected;
-      if (connected === clients) {
-        allAt = news.at;
-        all.resolve();
-      } else allAt = Number.POSITIVE_INFINITY;
-    },
-  );
+  await using reader = await ScaleReader.start({ kind: 'crowd', store: store.leases, clients }, (news) => {
+    if (news.news === 'attempts') attempts.push(news);
+    if (news.news !== 'crowd') return;
+    connected = news.connected;
+    if (connected === clients) {
+      allAt = news.at;
+      all.resolve();
+    } else allAt = Number.POSITIVE_INFINITY;
+  });
   reader.next(() => false, 10 * times.back + times.outage).catch(all.reject);
   await all.promise;
   await sleep(restSeconds * 1000, undefined, { signal });

@@ -90,7 +90,11 @@ export function reconnects(
       at += wait(failures, random);
     }
   }
-  return { attempts: attempts.slice(0, seconds), burst: Math.max(0, ...returns.values()), allBack: last - outage };
+  return {
+    attempts: attempts.slice(0, seconds),
+    burst: Math.max(0, ...returns.values()),
+    allBack: last - outage,
+  };
 }
 
 /** Numbers in [0, 1) that are the same in every run (a linear congruence, Numerical Recipes' constants). */

@@ -19,7 +19,10 @@ export type ScaleJob =
   /** Many stores in one process, each with its own connections. */
   | { readonly kind: 'crowd'; readonly store: LeaseStoreChoice; readonly clients: number };
 
-export type ScaleRequest = { readonly ask: 'usage' } | { readonly ask: 'acquire' } | { readonly ask: 'renew' };
+export type ScaleRequest =
+  | { readonly ask: 'usage' }
+  | { readonly ask: 'acquire' }
+  | { readonly ask: 'renew' };
 
 /** Times are milliseconds of the machine's monotonic clock, which all processes share. */
 export type ScaleNews =

@@ -2,9 +2,9 @@
 import { IpAddress } from '../../../net/address.ts';
 import { Mac } from '../../../net/mac.ts';
 import { Prefix } from '../../../net/prefix.ts';
+import { encodeNodeLease, flannelPrefix } from '../../../store/kubernetes/node-lease.ts';
 import type { Lease } from '../../../store/lease.ts';
 import type { LeaseRequest } from '../../../store/lease-store.ts';
-import { encodeNodeLease, flannelPrefix } from '../../../store/kubernetes/node-lease.ts';
 
 /** So many /24 fit into the network beside the reader's own. */
 export const mostNodes = 60_000;

@@ -1,8 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { array, assert, integer, jsonValue, object as record, property, string } from 'fast-check';
+import { array, assert, integer, jsonValue, property, object as record, string } from 'fast-check';
 import { ListText } from './list-text.ts';
 
-function readAll(text: string, size: number): { readonly items: readonly unknown[]; readonly header: unknown } {
+function readAll(
+  text: string,
+  size: number,
+): { readonly items: readonly unknown[]; readonly header: unknown } {
   const list = new ListText();
   const items: unknown[] = [];
   for (let at = 0; at < text.length; at += size)

@@ -154,10 +154,7 @@ interface PageHeader {
 }
 
 /** Object by object, as they come: a server may send all of them in one page. */
-async function readPage(
-  pieces: AsyncIterable<string>,
-  take: (object: unknown) => void,
-): Promise<PageHeader> {
+async function readPage(pieces: AsyncIterable<string>, take: (object: unknown) => void): Promise<PageHeader> {
   const list = new ListText();
   let begin = performance.now();
   for await (const piece of pieces) {
