@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { processReads } from '../../../kernel/process.ts';
 import { median } from '../paired.ts';
 import { inLanes } from './in-lanes.ts';
-import { flannelEtcdStart } from './paper.ts';
+import { clusterAtRest, flannelEtcdStart } from './paper.ts';
 import { type Traffic, trafficBetween } from './relay.ts';
 import type { ScaleNews, Usage } from './scale-job.ts';
 import { monotonic } from './scale-job.ts';
@@ -217,18 +217,20 @@ async function rest({ measuring, store, nodes }: Case, follower: Follower): Prom
   const { times, signal } = measuring;
   const { reader } = follower;
   const name = `${store.name}, ${nodesText(nodes)}`;
-  const asks = async (what: string, run: () => Promise<void>): Promise<void> => {
+  /** How many requests it makes. */
+  const asks = async (what: string, run: () => Promise<void>): Promise<number> => {
     const before = store.relay?.traffic;
     await run();
-    if (before === undefined || store.relay === undefined) return;
+    if (before === undefined || store.relay === undefined) return 0;
     const { requests, up, down } = trafficBetween(before, store.relay.traffic);
     addRow(measuring, `${name}: ${what}, requests`, { value: requests, unit: 'requests' });
     addRow(measuring, `${name}: ${what}, received`, { value: down / kilo, unit: 'kB' });
     addRow(measuring, `${name}: ${what}, sent`, { value: up / kilo, unit: 'kB' });
+    return requests;
   };
   measuring.progress(`${name}: a lease is taken, and renewed`);
   await asks('a lease is taken', () => reader.acquire());
-  await asks('a lease is renewed', () => reader.renew());
+  const renewal = await asks('a lease is renewed', () => reader.renew());
   measuring.progress(`${name}: at rest for ${Math.round(times.rest / 1000)} s`);
   const stop = store.beginHeartbeats(nodes);
   const begin = {
@@ -255,6 +257,16 @@ async function rest({ measuring, store, nodes }: Case, follower: Follower): Prom
     addRow(measuring, `${name}: at rest, requests`, { value: requests / seconds, unit: 'a second' });
     addRow(measuring, `${name}: at rest, received`, { value: down / seconds / kilo, unit: 'kB a second' });
     addRow(measuring, `${name}: at rest, sent`, { value: up / seconds / kilo, unit: 'kB a second' });
+    const all = clusterAtRest(store.name, { nodes, requests: requests / seconds, renewal });
+    addRow(measuring, `${name}: all of them at rest, requests`, {
+      value: all.ours,
+      unit: 'a second',
+      peer: { name: 'flannel, computed', value: all.flannel },
+    });
+    addRow(measuring, `${name}: all of them at rest, received`, {
+      value: (down / seconds / 1e6) * nodes,
+      unit: 'MB a second',
+    });
   } else {
     const now = processReads(reader.pid);
     if (begin.reads === undefined || now === undefined) return;

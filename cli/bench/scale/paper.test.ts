@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import {
+  clusterAtRest,
   flannelEtcdPolicy,
   flannelEtcdRest,
   flannelEtcdStart,
@@ -20,6 +21,13 @@ test('every status of every kubelet goes to every node', () => {
   const { requests, events } = nodeInformerRest(5000);
   expect(requests).toBeCloseTo(11.1, 1);
   expect(Math.round(events)).toBe(83_333);
+});
+
+test('a cluster at rest asks what its nodes ask, and for watches that end', () => {
+  const node = { nodes: 5000, requests: 0, renewal: 2 };
+  expect(clusterAtRest('etcd', node).ours).toBeCloseTo(3.17, 2);
+  expect(clusterAtRest('etcd', node).flannel).toBeCloseTo(0.12, 2);
+  expect(clusterAtRest('kubernetes', { ...node, renewal: 1 }).ours).toBeCloseTo(12.7, 1);
 });
 
 test('clients without jitter come back at one moment', () => {

@@ -1,10 +1,12 @@
 // What flannel and kube-proxy ask of a store, computed from what their code does: nothing of them runs here. Pure.
 // Each figure says where it comes from; docs/scale.md shows the arithmetic.
 
+import type { ScaleStoreName } from './scale-store.ts';
+
 /** flannel in etcd renews an hour before its day is over: a Grant and a Put (pkg/subnet/etcd, --subnet-lease-renew-margin). */
 const flannelRenewSeconds = 23 * 3600;
-/** Netloom's --lease-renew-interval. */
-export const renewSeconds = 3600;
+/** Netloom's --lease-renew-interval, less an eighth: up to a quarter is taken off by chance. */
+const renewSeconds = 3600 * (1 - 0.25 / 2);
 /** kubelet's nodeStatusReportFrequency: it writes a status that has not changed so often. */
 const heartbeatSeconds = 300;
 /** Watches of Kubernetes' clients end after 5 to 10 minutes and are begun anew. */
@@ -31,6 +33,26 @@ export function flannelEtcdRest(nodes: number): RestLoad {
 /** An informer of Nodes on every node: each status of each kubelet goes to all of them. flannel's and Netloom's are alike in that. */
 export function nodeInformerRest(nodes: number): RestLoad {
   return { requests: nodes / watchSeconds, events: (nodes / heartbeatSeconds) * nodes };
+}
+
+export interface NodeAtRest {
+  readonly nodes: number;
+  /** What one asks in a second without a renewal, as measured. */
+  readonly requests: number;
+  /** What one renewal asks, as measured. */
+  readonly renewal: number;
+}
+
+/** Requests a second of all nodes of a cluster. A minute of rest sees no watch of the API server end: those are added. */
+export function clusterAtRest(
+  store: ScaleStoreName,
+  { nodes, requests, renewal }: NodeAtRest,
+): { readonly ours: number; readonly flannel: number } {
+  const informer = nodeInformerRest(nodes).requests;
+  const own = nodes * (requests + renewal / renewSeconds);
+  return store === 'kubernetes'
+    ? { ours: own + informer, flannel: informer }
+    : { ours: own, flannel: flannelEtcdRest(nodes).requests };
 }
 
 /** How a client waits between two attempts. */

@@ -48,7 +48,10 @@ export class ListText {
         continue;
       }
       const code = text.charCodeAt(i);
-      if (code === quote) {
+      const isBetween = this.#isInItems && this.#depth === itemDepth && code > 0x20;
+      if (isBetween && code !== openBrace && code !== comma && code !== closeBracket) {
+        throw new SyntaxError('an item of the list is no object');
+      } else if (code === quote) {
         this.#string = i;
       } else if (code === openBrace || code === openBracket) {
         const isItems = code === openBracket && this.#depth === fieldDepth && this.#key === '"items"';
@@ -70,8 +73,6 @@ export class ListText {
           this.#isInItems = false;
           used = i;
         }
-      } else if (this.#isInItems && this.#depth === itemDepth && code > 0x20 && code !== comma) {
-        throw new SyntaxError('an item of the list is no object');
       } else if (code === colon && this.#depth === 0) {
         throw new SyntaxError('it is no JSON object');
       }
