@@ -10,7 +10,7 @@ import { isStoreError } from '../store/store-error.ts';
 import type { Advertisement } from './backend/backend.ts';
 
 /** Between attempts that failed: a store that comes back is not to hear all nodes at once, nor one node four times a second. */
-const backoff = { min: 500, max: 30_000 } as const;
+const backoff = { min: 500, max: 10_000 } as const;
 
 /** The most that is taken off the time to a renewal, by chance: nodes that started together are soon apart. */
 const spread = 0.25;

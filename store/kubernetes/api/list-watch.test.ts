@@ -107,6 +107,21 @@ test('pages that the server forgot in the middle: all at once', async () => {
   expect(replaced).toBe(1);
 });
 
+test('a list that must not be older than one before comes from the cache: without pages', async () => {
+  for (let i = 0; i < 4; i++) server.put('nodes', node(`n${i}`));
+  follow();
+  await until(() => server.watchers === 1);
+  server.put('nodes', node('n4'));
+  await isHeld('n0', 'n1', 'n2', 'n3', 'n4');
+  server.compact();
+  server.breakWatches(410);
+  await until(() => replaced === 2);
+  const [, again] = server.requests.filter(({ verb }) => verb === 'list').map(({ query }) => query);
+  expect(again?.get('limit')).toBeNull();
+  expect(Number(again?.get('resourceVersion'))).toBeGreaterThan(0);
+  expect(again?.get('resourceVersionMatch')).toBe('NotOlderThan');
+});
+
 test.each(['end', 'half', 'reset'] as const)('a watch that ends (%s) goes on where it was', async (how) => {
   follow();
   await until(() => server.watchers === 1);
