@@ -80,7 +80,7 @@ export const agentSettings = settingsTable({
   leaseRenewInterval: setting(duration({ min: '1s' }), {
     group: leases,
     default: '1h',
-    help: 'Time between renewals; at most a third of the TTL is used',
+    help: 'Longest time between renewals, up to a quarter less by chance; at most a third of the TTL is used',
   }),
   iface: setting(list(text()), {
     group: underlay,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { array, assert, integer, jsonValue, property, object as record, string } from 'fast-check';
+import fc from 'fast-check';
 import { ListText } from './list-text.ts';
 
 function readAll(
@@ -37,12 +37,12 @@ describe('a list that comes in pieces', () => {
   );
 
   test('whatever its items are', () => {
-    assert(
-      property(
-        array(record(), { maxLength: 5 }),
-        jsonValue(),
-        string(),
-        integer({ min: 1, max: 50 }),
+    fc.assert(
+      fc.property(
+        fc.array(fc.object(), { maxLength: 5 }),
+        fc.jsonValue(),
+        fc.string(),
+        fc.integer({ min: 1, max: 50 }),
         (items, metadata, kind, size) => {
           const list = { metadata, kind, items };
           const read = readAll(JSON.stringify(list), size);
