@@ -2,8 +2,7 @@
 // how many of them hear their store, and how often they try to connect.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { openLeaseStore } from '../../../store/open-lease-store.ts';
-import type { RunningJob } from './run-reader.ts';
-import { monotonic, type ScaleJob, type ScaleNews } from './scale-job.ts';
+import { monotonic, type RunningJob, type ScaleJob, type ScaleNews } from './scale-job.ts';
 
 /** Milliseconds between two words about attempts. */
 const tellMs = 100;

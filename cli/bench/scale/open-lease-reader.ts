@@ -4,8 +4,7 @@ import { Netns } from '../../../kernel/netns.ts';
 import type { Lease } from '../../../store/lease.ts';
 import { openLeaseStore } from '../../../store/open-lease-store.ts';
 import { startBenchAgent } from '../bench-agent.ts';
-import type { RunningJob } from './run-reader.ts';
-import { monotonic, type ScaleJob, type ScaleNews } from './scale-job.ts';
+import { monotonic, type RunningJob, type ScaleJob, type ScaleNews } from './scale-job.ts';
 import { readerName, readerRequest } from './scale-nodes.ts';
 
 type LeaseJob = Extract<ScaleJob, { readonly kind: 'leases' | 'agent' }>;

@@ -1,8 +1,7 @@
 // The job of a reader that follows services: the real source, and the proxy's tracker that says which service ports follow from them.
 import { createServiceTracker } from '../../../proxy/service-tracker.ts';
 import { openServiceSource } from '../../../store/open-service-source.ts';
-import type { RunningJob } from './run-reader.ts';
-import { monotonic, type ScaleJob, type ScaleNews } from './scale-job.ts';
+import { monotonic, type RunningJob, type ScaleJob, type ScaleNews } from './scale-job.ts';
 import { readerName } from './scale-nodes.ts';
 
 export async function openServiceReader(

@@ -7,13 +7,7 @@ import { readMessages, sendMessage } from './message-lines.ts';
 import { openCrowd } from './open-crowd.ts';
 import { openLeaseReader } from './open-lease-reader.ts';
 import { openServiceReader } from './open-service-reader.ts';
-import type { ScaleJob, ScaleMessage, ScaleNews, ScaleRequest, Usage } from './scale-job.ts';
-
-/** What a job does with requests; its own news goes by itself. */
-export interface RunningJob extends AsyncDisposable {
-  acquire?(): Promise<void>;
-  renew?(): Promise<void>;
-}
+import type { RunningJob, ScaleJob, ScaleMessage, ScaleNews, ScaleRequest, Usage } from './scale-job.ts';
 
 export async function runReader(path: string): Promise<void> {
   const socket = connect(path);

@@ -19,6 +19,12 @@ export type ScaleJob =
   /** Many stores in one process, each with its own connections. */
   | { readonly kind: 'crowd'; readonly store: LeaseStoreChoice; readonly clients: number };
 
+/** What a job does with requests; its own news goes by itself. */
+export interface RunningJob extends AsyncDisposable {
+  acquire?(): Promise<void>;
+  renew?(): Promise<void>;
+}
+
 export type ScaleRequest =
   | { readonly ask: 'usage' }
   | { readonly ask: 'acquire' }
