@@ -21,7 +21,13 @@ function script(text: string): string {
 test('input, environment, output and exit code', async () => {
   const path = script('read line; echo "$line $GIVEN $HOME"; echo words >&2; exit 3');
   const end = await startProgram(path, { input: 'hello\n', env: { ...env, GIVEN: 'gift' } }).done;
-  expect(end).toEqual({ exitCode: 3, stdout: 'hello gift \n', stderr: 'words\n', outputHeld: false });
+  expect(end).toEqual({
+    exitCode: 3,
+    signal: undefined,
+    stdout: 'hello gift \n',
+    stderr: 'words\n',
+    outputHeld: false,
+  });
 });
 
 test('a program that does not read a large input', async () => {
@@ -51,7 +57,11 @@ test('what it started is neither killed nor waited for without end', async () =>
   const started = startProgram(script('sleep 30 & echo $!; exec sleep 60'), { input: '', env });
   await new Promise((resolve) => setTimeout(resolve, 200));
   started.kill();
-  const { exitCode, stdout, outputHeld } = await started.done;
-  expect({ exitCode, outputHeld }).toEqual({ exitCode: undefined, outputHeld: true });
+  const { exitCode, signal, stdout, outputHeld } = await started.done;
+  expect({ exitCode, signal, outputHeld }).toEqual({
+    exitCode: undefined,
+    signal: 'SIGKILL',
+    outputHeld: true,
+  });
   expect(process.kill(Number(stdout), 'SIGKILL')).toBe(true);
 });

@@ -15,8 +15,10 @@ export interface StartProgramOptions {
 }
 
 export interface ProgramEnd {
-  /** Undefined: killed. */
+  /** Undefined: a signal ended it. */
   readonly exitCode: number | undefined;
+  /** Undefined: none ended it. */
+  readonly signal: NodeJS.Signals | undefined;
   readonly stdout: string;
   readonly stderr: string;
   /** True when something that the program started still had its output open a while after it had ended. */
@@ -62,9 +64,15 @@ function endOf(child: ChildProcessWithoutNullStreams): Promise<ProgramEnd> {
         child.stderr.destroy();
       }, holdersPatience);
     });
-    child.once('close', (code) => {
+    child.once('close', (code, signal) => {
       clearTimeout(holders);
-      resolve({ exitCode: code ?? undefined, stdout: out(), stderr: err(), outputHeld });
+      resolve({
+        exitCode: code ?? undefined,
+        signal: signal ?? undefined,
+        stdout: out(),
+        stderr: err(),
+        outputHeld,
+      });
     });
   });
 }

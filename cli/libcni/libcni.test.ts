@@ -147,6 +147,7 @@ test.each([
   ['echo words >&2; exit 1', 'CNI plugin "first" failed to ADD "one": words'],
   ['exit 3', 'CNI plugin "first" failed to ADD "one": exit code 3'],
   ['kill -9 $$', 'CNI plugin "first" failed to ADD "one": no error message: signal: killed'],
+  ['kill -SEGV $$', 'CNI plugin "first" failed to ADD "one": no error message: signal: SIGSEGV'],
   ['exit 0', 'Cannot read the answer of plugin "first": ""'],
   ['echo "{}"; echo noise', 'Cannot read the answer of plugin "first": "{}\\nnoise\\n"'],
 ])('what a plugin that does "%s" is taken to say', async (answer, message) => {

@@ -49,12 +49,14 @@ export function pluginError({ type, verb, object, end, killed }: FailedCall): Pl
   });
 }
 
-function wordsOf({ stderr, exitCode }: ProgramEnd, killed: string | undefined): string {
+function wordsOf({ stderr, exitCode, signal }: ProgramEnd, killed: string | undefined): string {
   if (killed !== undefined) return killed;
   const lines = stderr.trim().split('\n');
   const line = lines.find((text) => text.includes('Error')) ?? lines.at(-1) ?? '';
   if (line !== '') return line;
-  return exitCode === undefined ? 'no error message: signal: killed' : `exit code ${exitCode}`;
+  // As Go names it.
+  const name = signal === 'SIGKILL' ? 'killed' : signal;
+  return exitCode === undefined ? `no error message: signal: ${name}` : `exit code ${exitCode}`;
 }
 
 function parseJson(text: string): unknown {
