@@ -74,7 +74,7 @@ describe('names', () => {
     expect(labName(name)).toBe(name);
   });
 
-  test.each(['', 'test', 'A', '1a', 'a-b', 'a/b', '..', 'abcdefghij1234567', 'ä'])(
+  test.each(['', 'test', 'bench', 'A', '1a', 'a-b', 'a/b', '..', 'abcdefghij1234567', 'ä'])(
     'a lab may not be called "%s"',
     (name) => {
       expect(isLabName(name)).toBe(false);

@@ -137,15 +137,18 @@ export function planPod(
   return { name, node: pod.node, netns: labNetns(lab, name), labels };
 }
 
+/** What namespaces of tests and benchmarks are called: "netloom-bench-PID-N". To remove such a lab would take theirs. */
+const takenNames: ReadonlySet<string> = new Set(['test', 'bench']);
+
 /** A lab's name has no "-": so the names of its namespaces start with what no other lab's do. */
 export function isLabName(name: string): boolean {
-  return /^[a-z][a-z0-9]{0,15}$/.test(name) && name !== 'test';
+  return /^[a-z][a-z0-9]{0,15}$/.test(name) && !takenNames.has(name);
 }
 
 export function labName(name: string): string {
   if (!isLabName(name)) {
     throw new SyntaxError(
-      `Cannot name a lab "${name}": want a letter, then up to 15 letters and digits, lower case, not "test"`,
+      `Cannot name a lab "${name}": want a letter, then up to 15 letters and digits, lower case, not "test" or "bench"`,
     );
   }
   return name;

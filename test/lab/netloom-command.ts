@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Executed, execute } from '../../kernel/exec.ts';
 
-const executable = fileURLToPath(new URL('../../scripts/netloom', import.meta.url));
+export const executable = fileURLToPath(new URL('../../scripts/netloom', import.meta.url));
 const anyCode = [0, 1, 2];
 
 export function netloom(...args: readonly string[]): Promise<Executed> {
