@@ -1,12 +1,12 @@
 // The agent's settings, declared once: flags, environment, file, help and documentation come from this table.
 import { hostname } from 'node:os';
 import { IpAddress } from '../net/address.ts';
-import { isIdentifier, isInterfaceName } from '../net/names.ts';
+import { isInterfaceName } from '../net/names.ts';
 import { Prefix } from '../net/prefix.ts';
 import { logFormats, logLevels } from '../runtime/log.ts';
 import { type SettingsOf, setting, settingsTable } from '../runtime/settings/setting.ts';
 import { choice, duration, flag, hostPort, list, parsed, text } from '../runtime/settings/setting-types.ts';
-import { leaseStoreSettings } from '../store/store-settings.ts';
+import { leaseStoreSettings, nodeName } from '../store/store-settings.ts';
 
 const node = 'Node';
 const leases = 'Leases';
@@ -43,12 +43,6 @@ const linkName = parsed({
   expected: 'an interface name of 1 to 15 bytes',
   placeholder: 'name',
   parse: (input) => (isInterfaceName(input) ? input : undefined),
-});
-
-const nodeName = parsed({
-  expected: 'a node name: letters, digits, "-", "." and "_"',
-  placeholder: 'name',
-  parse: (input) => (isIdentifier(input) ? input : undefined),
 });
 
 /** The empty text means "not at all". */

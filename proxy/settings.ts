@@ -4,7 +4,7 @@
 import { hostname } from 'node:os';
 import { schedulerChoices, schedulerFault } from '../kernel/ipvs/schedulers.ts';
 import { IpAddress } from '../net/address.ts';
-import { isIdentifier, isInterfaceName } from '../net/names.ts';
+import { isInterfaceName } from '../net/names.ts';
 import { Prefix } from '../net/prefix.ts';
 import { logFormats, logLevels } from '../runtime/log.ts';
 import { type SettingsOf, setting, settingsTable } from '../runtime/settings/setting.ts';
@@ -18,7 +18,7 @@ import {
   parsed,
   text,
 } from '../runtime/settings/setting-types.ts';
-import { serviceSourceSettings } from '../store/store-settings.ts';
+import { nodeName, serviceSourceSettings } from '../store/store-settings.ts';
 import { proxyModes } from './proxy-mode.ts';
 import type { HostPort, NodePortAddress } from './proxy-options.ts';
 
@@ -28,12 +28,6 @@ const rules = 'Rules';
 const serving = 'Serving';
 const tracking = 'Connection tracking';
 const daemon = 'Daemon';
-
-const nodeName = parsed({
-  expected: 'a node name: letters, digits, "-", "." and "_"',
-  placeholder: 'name',
-  parse: (input) => (isIdentifier(input) ? input : undefined),
-});
 
 const address = parsed({
   expected: 'an IP address',

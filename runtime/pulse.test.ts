@@ -16,3 +16,16 @@ test('a beat wakes all who waited for it, and nobody who asks later', async () =
   await later;
   expect(woken).toEqual(['first', 'second', 'later']);
 });
+
+test('who waits for a beat hears an abort as well', async () => {
+  const pulse = new Pulse();
+  const abort = new AbortController();
+  const [beaten, aborted] = [new AbortController().signal, abort.signal].map((signal) =>
+    pulse.nextOrAbort(signal),
+  );
+  abort.abort();
+  await aborted;
+  await pulse.nextOrAbort(abort.signal);
+  pulse.beat();
+  await beaten;
+});

@@ -8,6 +8,19 @@ export class Pulse {
     return this.#next.promise;
   }
 
+  /** Resolves at the next beat, or when the signal aborts. */
+  nextOrAbort(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      if (signal.aborted) done();
+      else signal.addEventListener('abort', done, { once: true });
+      void this.next.then(done);
+    });
+  }
+
   beat(): void {
     this.#next.resolve();
     this.#next = Promise.withResolvers<void>();

@@ -1,5 +1,6 @@
 // The settings that say where leases and services come from, for the tables of the agent and the proxy alike, and what they amount
 // to. Opening it is open-lease-store.ts's and open-service-source.ts's.
+import { isIdentifier } from '../net/names.ts';
 import { podApiServer } from '../runtime/settings/pod-api-server.ts';
 import { type SettingsOf, setting } from '../runtime/settings/setting.ts';
 import { flagName } from '../runtime/settings/setting-names.ts';
@@ -13,6 +14,13 @@ import type { LeaseStoreChoice } from './open-lease-store.ts';
 import type { ServiceSourceChoice } from './open-service-source.ts';
 
 export const storeKinds = ['directory', 'etcd', 'kubernetes'] as const;
+
+/** What stores know a node by. */
+export const nodeName = parsed({
+  expected: 'a node name: letters, digits, "-", "." and "_"',
+  placeholder: 'name',
+  parse: (input) => (isIdentifier(input) ? input : undefined),
+});
 
 /** A DNS name, as the API server wants it before the slash. */
 const annotationPrefix = parsed({

@@ -27,7 +27,7 @@ export const ipipOverhead = 20;
 /** Why this node cannot run the backend; undefined when it can. */
 export function whyNotIpip(network: Pick<NetworkConfig, 'ip6'>): string | undefined {
   if (network.ip6 === undefined) return undefined;
-  return `Cannot run backend "ipip" for "${network.ip6.network}": it carries IPv4 only; take "vxlan", "host-gw" or "wireguard" for IPv6`;
+  return `Cannot run backend "ipip" for "${network.ip6.network}": it carries IPv4 only; take "vxlan" or "host-gw" for IPv6`;
 }
 
 export function advertiseIpip({ ip4 }: Underlay): Advertisement {

@@ -8,7 +8,7 @@ import { NetlinkSocket } from '../netlink/netlink-socket.ts';
 import type { Netns } from '../netns.ts';
 import { joinParts } from './join-parts.ts';
 import type { WireguardAccess, WireguardDeviceState, WireguardStep, WireguardStepResult } from './objects.ts';
-import { wireguardStepObject } from './text.ts';
+import { wireguardOperations, wireguardStepObject } from './text.ts';
 import { readPart, wireguardFamilyName, writeRead, writeStep } from './wire.ts';
 
 /**
@@ -70,7 +70,7 @@ class KernelWireguard implements WireguardAccess {
     return {
       type: this.#type,
       flags: 0,
-      operation: operations[step.kind],
+      operation: wireguardOperations[step.kind],
       get object() {
         return wireguardStepObject(step);
       },
@@ -82,9 +82,3 @@ class KernelWireguard implements WireguardAccess {
     this.#socket.close();
   }
 }
-
-export const operations = {
-  'device-set': 'set WireGuard device',
-  'peer-set': 'set WireGuard peer',
-  'peer-delete': 'delete WireGuard peer',
-} as const satisfies Readonly<Record<WireguardStep['kind'], string>>;

@@ -4,7 +4,6 @@ import { constants } from 'node:os';
 import type { Prefix } from '../../net/prefix.ts';
 import type { WireguardKey } from '../../net/wireguard-key.ts';
 import { KernelError } from '../kernel-error.ts';
-import { operations } from './driver.ts';
 import { clamped, publicKeyOf } from './key-pair.ts';
 import {
   type Endpoint,
@@ -15,7 +14,7 @@ import {
   type WireguardStep,
   type WireguardStepResult,
 } from './objects.ts';
-import { wireguardStepObject } from './text.ts';
+import { wireguardOperations, wireguardStepObject } from './text.ts';
 
 /** The first of the ports that the kernel chooses from. */
 const firstPort = 32_768;
@@ -64,7 +63,11 @@ export class FakeWireguard implements WireguardAccess {
     const device = this.read(link);
     if (device === undefined) {
       const { ENODEV: errno } = constants.errno;
-      return new KernelError({ operation: operations[step.kind], object: wireguardStepObject(step), errno });
+      return new KernelError({
+        operation: wireguardOperations[step.kind],
+        object: wireguardStepObject(step),
+        errno,
+      });
     }
     switch (step.kind) {
       case 'device-set': {

@@ -8,6 +8,13 @@ export function wireguardStepText(step: WireguardStep): string {
   return `wg set ${step.link} ${words(step)}`;
 }
 
+/** What errors call the steps. */
+export const wireguardOperations: Readonly<Record<WireguardStep['kind'], string>> = {
+  'device-set': 'set WireGuard device',
+  'peer-set': 'set WireGuard peer',
+  'peer-delete': 'delete WireGuard peer',
+};
+
 /** What a step is about: "flannel-wg", "flannel-wg peer kEy…=". */
 export function wireguardStepObject(step: WireguardStep): string {
   switch (step.kind) {

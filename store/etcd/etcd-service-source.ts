@@ -1,5 +1,6 @@
 // Services in etcd: each key below a prefix holds a Service, EndpointSlice or Endpoints object, or a List of them, as JSON. Puts together
 // the keys that are followed (key-follower.ts) and what counts of the objects in them (service-index.ts).
+import { Pulse } from '../../runtime/pulse.ts';
 import { Breather } from '../breather.ts';
 import { parseManifestSteps } from '../kubernetes/parse-manifests.ts';
 import type { StoreProblem } from '../lease-store.ts';
@@ -104,7 +105,7 @@ class ServiceKeys {
   #hasHeard = false;
   #heardAt: number | undefined;
   #isNew = false;
-  #wake = () => {};
+  readonly #heard = new Pulse();
 
   get problems(): readonly StoreProblem[] {
     return this.#index.problems;
@@ -123,18 +124,12 @@ class ServiceKeys {
 
   wake(): void {
     this.#isNew = true;
-    this.#wake();
+    this.#heard.beat();
   }
 
   /** Resolves when something was heard since the last call, or the signal aborts. */
   async changed(signal: AbortSignal): Promise<void> {
-    if (!this.#isNew && !signal.aborted) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      signal.addEventListener('abort', this.#wake, { once: true });
-      await promise;
-      signal.removeEventListener('abort', this.#wake);
-    }
+    if (!this.#isNew) await this.#heard.nextOrAbort(signal);
     this.#isNew = false;
   }
 

@@ -1,5 +1,5 @@
 // What the keys of a network amount to: the snapshot of its leases, kept from one change to the next. Nothing is asked of etcd here.
-
+import { Pulse } from '../../runtime/pulse.ts';
 import { LeaseSelection } from '../lease-selection.ts';
 import { type LeaseSnapshot, type StoreProblem, sameProblems } from '../lease-store.ts';
 import { decodeNetworkConfig, type NetworkConfig } from '../network-config.ts';
@@ -25,7 +25,7 @@ export class LeaseView {
   readonly #selection = new LeaseSelection();
   #last: LeaseSnapshot = { config: undefined, leases: new Map(), problems: [] };
   #version = -1;
-  #wake = () => {};
+  readonly #changed = new Pulse();
 
   constructor(places: LeasePlaces) {
     this.#places = places;
@@ -47,7 +47,7 @@ export class LeaseView {
     }
     for (const [path, kv] of changes) if (path.startsWith(subnets)) this.#setKey(path, kv);
     if (isWhole || changes.has(config)) this.#readConfig(changes.get(config));
-    this.#wake();
+    this.#changed.beat();
   }
 
   /** Why etcd cannot be heard; undefined: it can. True when that is news. */
@@ -57,28 +57,19 @@ export class LeaseView {
     // The first reason of an outage stays: the others come and go.
     if (isKnown) return false;
     this.#problem = problem;
-    this.#wake();
+    this.#changed.beat();
     return true;
   }
 
   #hasTold = false;
 
   poke(): void {
-    this.#wake();
+    this.#changed.beat();
   }
 
   /** Resolves when something may be different, or the signal aborts. */
   changed(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        signal.removeEventListener('abort', done);
-        this.#wake = () => {};
-        resolve();
-      };
-      this.#wake = done;
-      if (signal.aborted) done();
-      else signal.addEventListener('abort', done, { once: true });
-    });
+    return this.#changed.nextOrAbort(signal);
   }
 
   /** Whether it knows what was written at that revision. While etcd cannot be heard it goes on with what it has. */

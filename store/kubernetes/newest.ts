@@ -1,5 +1,6 @@
 // Hands the newest value to a reader who may be slow: what came in between is left out. The next reader begins with the newest too.
 import { Pulse } from '../../runtime/pulse.ts';
+
 export class Newest<Value> {
   #value: Value | undefined;
   #version = 0;
