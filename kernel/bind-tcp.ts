@@ -56,7 +56,7 @@ function bindOne(bytes: Uint8Array, { port, onlyIp6 }: { port: number; onlyIp6: 
 }
 
 /** struct sockaddr_in, struct sockaddr_in6 (linux/in.h, linux/in6.h): the family in the machine's order, the port in the network's. */
-function socketAddress(bytes: Uint8Array, port: number): Buffer {
+export function socketAddress(bytes: Uint8Array, port: number): Buffer {
   const is4 = bytes.length === 4;
   const out = Buffer.alloc(is4 ? 16 : 28);
   out.writeUInt16LE(is4 ? AF_INET : AF_INET6, 0);
