@@ -26,7 +26,8 @@ interface ClusterState {
   readonly name: string;
   readonly backend: Readonly<Record<string, unknown>>;
   readonly families?: readonly (4 | 6)[];
-  readonly peers: readonly Omit<SampleNode, 'families' | 'backend'>[];
+  /** Of the node's own backend unless said. */
+  readonly peers: readonly Omit<SampleNode, 'families'>[];
   /** The node's own subnet, by its number. */
   readonly own?: number;
   readonly publicIp?: string;
@@ -89,6 +90,16 @@ const states: readonly ClusterState[] = [
     families: both,
     peers: [{ number: 2 }],
   },
+  {
+    name: 'one that has changed to host-gw',
+    backend: vxlan,
+    peers: [{ number: 2, backend: 'host-gw' }, { number: 3 }],
+  },
+  {
+    name: 'host-gw, one that has not changed yet',
+    backend: hostGw,
+    peers: [{ number: 2, backend: 'vxlan' }, { number: 3 }],
+  },
   { name: 'leases only', backend: { Type: 'alloc' }, peers: [{ number: 2 }] },
   { name: 'both families', backend: vxlan, families: both, peers: [{ number: 2 }, { number: 3 }] },
   { name: 'both families, direct', backend: direct, families: both, peers: [{ number: 2 }] },
@@ -127,7 +138,7 @@ function desire(state: ClusterState, actual: RouteState, table?: PeerTable): Des
   const input: DesiredInput = {
     config,
     own,
-    leases: leaseMap(state.peers.map((peer) => sampleLease({ ...peer, families, backend }))),
+    leases: leaseMap(state.peers.map((peer) => sampleLease({ backend, ...peer, families }))),
     underlay,
     routeTo: routeLookup(actual),
     choices: {

@@ -13,6 +13,7 @@ import type {
 } from './backend.ts';
 import { advertiseHostGw, hostGwDevices, planHostGwPeer, whyNotHostGw } from './host-gw.ts';
 import { advertiseIpip, ipipDevices, planIpipPeer, whyNotIpip } from './ipip.ts';
+import { isSameBackend } from './unlike-backends.ts';
 import { advertiseVxlan, planVxlanPeer, vxlanDevices, whyNotVxlan } from './vxlan.ts';
 import { advertiseWireguard, planWireguardPeer, whyNotWireguard, wireguardDevices } from './wireguard.ts';
 
@@ -87,8 +88,14 @@ export function backendDevices(input: BackendInput): BackendDevices {
   }
 }
 
-/** What the backend makes of a peer, by its checked lease. */
+/** What is made of a peer, by its checked lease: what the backend makes of its own kind, plain routes for a peer of another. */
 export function peerPlanner(input: BackendInput): (lease: Lease) => PeerParts {
+  const planAlike = alikePlanner(input);
+  return (lease) =>
+    isSameBackend(lease.backendType, input.own.backendType) ? planAlike(lease) : planHostGwPeer(lease, input);
+}
+
+function alikePlanner(input: BackendInput): (lease: Lease) => PeerParts {
   const { backend } = input.config;
   switch (backend.kind) {
     case 'vxlan': {

@@ -12,8 +12,10 @@ import { runFlow, runPing } from './path-process.ts';
 import { type OpenSide, openSide, type PathSide } from './path-side.ts';
 import { makePeerPath, peerName } from './peer-path.ts';
 
-/** Bytes: of a question and of a full packet. Of IP packets; of what is written at once where TCP cuts it itself. */
-const sizes = [64, 1400] as const;
+/** Bytes of IP packets: of a question, and of a full packet that every backend carries whole. */
+const packetSizes = [64, 1400] as const;
+/** Bytes of what is written at once, where TCP cuts packets itself: the last is iperf3's own choice, with which the path is what counts. */
+const writeSizes = [...packetSizes, 131_072] as const;
 const defaultSeconds = 1;
 
 /** What is measured at once: figures by the case and the unit of their row. */
@@ -30,19 +32,15 @@ function measurements(options: {
 }): readonly Measurement[] {
   const { seconds, withIperf } = options;
   const between = ({ from, to }: PathSide) => ({ own: from, peer: to, seconds });
-  return sizes.flatMap((size): readonly Measurement[] => [
-    ...(withIperf
-      ? [
-          {
-            case: `TCP, ${size} bytes a write`,
-            rows: [{ end: '', unit: 'Gbit/s' }],
-            sample: async (side: PathSide) => [
-              (await runIperf({ to: side.to, length: size, seconds }, side.pod)) / 1e9,
-            ],
-          },
-        ]
-      : []),
-    {
+  const writes = writeSizes.map(
+    (length): Measurement => ({
+      case: `TCP, ${length} bytes a write`,
+      rows: [{ end: '', unit: 'Gbit/s' }],
+      sample: async ({ to, pod }) => [(await runIperf({ to, length, seconds }, pod)) / 1e9],
+    }),
+  );
+  const flows = packetSizes.map(
+    (size): Measurement => ({
       case: `UDP, ${size} bytes`,
       rows: [
         { end: '', unit: 'kpps' },
@@ -54,9 +52,11 @@ function measurements(options: {
         const kpps = received / milliseconds;
         return [kpps, (kpps * size * 8) / 1e6];
       },
-    },
-    ...(['tcp', 'udp'] as const).map(
-      (protocol): Measurement => ({
+    }),
+  );
+  const pings = (['tcp', 'udp'] as const).flatMap((protocol) =>
+    packetSizes.map(
+      (size): Measurement => ({
         case: `${protocol.toUpperCase()}, ${size} bytes there and back`,
         rows: [
           { end: '', unit: 'us' },
@@ -68,7 +68,8 @@ function measurements(options: {
         },
       }),
     ),
-  ]);
+  );
+  return [...(withIperf ? writes : []), ...flows, ...pings];
 }
 
 interface Measuring extends BenchOptions {
