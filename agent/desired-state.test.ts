@@ -243,19 +243,21 @@ describe('while a cluster is changed', () => {
     ] as const;
     const config = sampleConfig({ backend: { Type: 'host-gw' } });
     const asked: string[] = [];
-    const deletions = (spared: readonly string[]) => {
+    const deletions = (spared: readonly string[], peers: readonly Lease[] = []) => {
       const spare = (devices: readonly string[]) => {
         asked.push(...devices);
         return new Set(spared);
       };
-      const desired = desire({ config, peers: [], more: { links }, spare });
+      const desired = desire({ config, peers, more: { links }, spare });
       return planRoute(desired.route, sampleMachine({ links }), desired.scope)
         .map(routeStepText)
         .filter((text) => / delete /.test(text));
     };
     expect(deletions(['flannel.1'])).toEqual(['ip link delete br7']);
     expect(deletions([])).toEqual(['ip link delete flannel.1', 'ip link delete br7']);
-    expect(asked).toEqual(['flannel.1', 'flannel.1']);
+    // One that cannot follow goes on sending by it.
+    expect(deletions([], [sampleLease({ number: 2 })])).not.toContain('ip link delete flannel.1');
+    expect(asked).toEqual(['flannel.1', 'flannel.1', 'flannel.1']);
   });
 });
 

@@ -89,7 +89,7 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
   return {
     route: withoutLinks(route, occupied),
     scope: {
-      links: new Set([...made, ...unsparedLinks(input, wanted)]),
+      links: new Set([...made, ...unsparedLinks(input, { wanted, peers })]),
       addressesOn: new Set(made),
       neighboursOn: new Set(devicesMade),
       fdbOn: new Set(devicesMade),
@@ -112,10 +112,18 @@ function keyedRoute(route: Route): readonly [string, Route] {
   return [routeKey(route), route];
 }
 
-function unsparedLinks({ actual, spare }: DesiredInput, wanted: readonly string[]): readonly string[] {
+function unsparedLinks(
+  { actual, spare }: DesiredInput,
+  { wanted, peers }: { readonly wanted: readonly string[]; readonly peers: readonly PeerPlan[] },
+): readonly string[] {
   const stale = staleLinks(actual, wanted);
+  if (stale.length === 0) return stale;
   const spared = spare?.(stale.filter(isBackendDeviceName)) ?? new Set();
-  return stale.filter((name) => !spared.has(name));
+  // A peer that cannot follow to the new backend goes on sending as before.
+  const backends = new Set<string>(peers.map(({ lease }) => lease.backendType));
+  return stale.filter(
+    (name) => !spared.has(name) && !backends.has(actual.links.get(name)?.detail.kind ?? ''),
+  );
 }
 
 /** Links that bear our mark and are not wanted: the device of another VNI, the bridge's former name. */
