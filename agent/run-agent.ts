@@ -13,6 +13,7 @@ import { openLeaseStore } from '../store/open-lease-store.ts';
 import type { SourceStatus } from '../store/source-status.ts';
 import { leaseStoreChoice } from '../store/store-settings.ts';
 import { type Agent, createAgent } from './agent.ts';
+import type { ExtensionProgramOptions } from './carrier/extension-program.ts';
 import { openCarrier } from './carrier/open-carrier.ts';
 import { addCniRoute, type CniHandler } from './cni-route.ts';
 import type { NodeChoices } from './desired-state.ts';
@@ -77,7 +78,9 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
   const metrics = createAgentMetrics(clock.now);
   const podFirewall = openPodFirewall({ netns, beside });
   const pods = createPodList(settings.ipamDirectory);
-  const { carrier, wireguardKey } = openCarrier({
+  const { carrier, wireguardKey, extension } = openCarrier({
+    extension: extensionOptions(settings, netns),
+
     stateDirectory: settings.stateDirectory,
     kernel,
     now: clock.now,
@@ -86,6 +89,7 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
     pods,
     carrier,
     wireguardKey,
+    extension,
     flannelRules: createFlannelRules({ netns }),
     podRules: createPodRulesKeeper({
       records: new AttachmentRecords(settings),
@@ -194,6 +198,14 @@ export function nodeChoices(settings: AgentSettings, files: ReadonlyMap<string, 
     },
     files,
   };
+}
+
+/** Undefined when no program is named. */
+export function extensionOptions(
+  { extensionProgram: path, extensionArguments: args, extensionTimeout: timeout }: AgentSettings,
+  netns: Netns | undefined,
+): ExtensionProgramOptions | undefined {
+  return path === '' ? undefined : { path, args, timeout, netns };
 }
 
 export function underlaySettings(settings: AgentSettings): UnderlaySettings {

@@ -1,5 +1,6 @@
 // The agent's settings, declared once: flags, environment, file, help and documentation come from this table.
 import { hostname } from 'node:os';
+import { isAbsolute } from 'node:path';
 import { IpAddress } from '../net/address.ts';
 import { isInterfaceName } from '../net/names.ts';
 import { Prefix } from '../net/prefix.ts';
@@ -12,6 +13,7 @@ import { ownBackends } from './own-backend.ts';
 const node = 'Node';
 const leases = 'Leases';
 const underlay = 'Underlay';
+const backend = 'Extension';
 const pods = 'Pods';
 const firewall = 'Masquerading';
 const daemon = 'Daemon';
@@ -51,6 +53,13 @@ const optionalPath = parsed({
   expected: 'a path, or the empty text',
   placeholder: 'path',
   parse: (input) => input,
+});
+
+/** Never looked for on a PATH: an agent runs as root. */
+const optionalProgram = parsed({
+  expected: 'an absolute path, or the empty text',
+  placeholder: 'path',
+  parse: (input) => (input === '' || isAbsolute(input) ? input : undefined),
 });
 
 /** "host:port", or the empty text for none. */
@@ -100,8 +109,23 @@ export const agentSettings = settingsTable({
     help: "IPv6 address that other nodes reach this one by, if it is not the interface's own",
   }),
   backend: setting(choice(ownBackends).optional(), {
-    group: underlay,
+    group: backend,
     help: "Backend of this node in place of the network configuration's: for changing a cluster node by node",
+  }),
+  extensionProgram: setting(optionalProgram, {
+    group: backend,
+    default: '',
+    help: 'Program of backend "extension": hears of this node\'s lease and of every peer as JSON on standard input',
+  }),
+  extensionArguments: setting(list(text()), {
+    group: backend,
+    default: '',
+    help: 'Arguments of that program before the verb',
+  }),
+  extensionTimeout: setting(duration({ min: '1s', max: '10m' }), {
+    group: backend,
+    default: '30s',
+    help: 'Longest time that one call of it may take',
   }),
   bridge: setting(linkName, { group: pods, default: 'cni0', help: 'Bridge that pods are attached to' }),
   subnetFile: setting(text(), {
