@@ -116,7 +116,7 @@ function keyedRoute(route: Route): readonly [string, Route] {
 }
 
 function unsparedLinks(
-  { actual, spare }: DesiredInput,
+  { actual, own, spare }: DesiredInput,
   { wanted, peers }: { readonly wanted: readonly string[]; readonly peers: readonly PeerPlan[] },
 ): readonly string[] {
   const stale = staleLinks(actual, wanted);
@@ -124,6 +124,7 @@ function unsparedLinks(
   const spared = spare?.(stale.filter(isBackendDeviceName)) ?? new Set();
   // A peer that cannot follow to the new backend goes on sending as before.
   const backends = new Set<string>(peers.map(({ lease }) => lease.backendType));
+  backends.delete(own.backendType);
   return stale.filter(
     (name) => !spared.has(name) && !backends.has(actual.links.get(name)?.detail.kind ?? ''),
   );

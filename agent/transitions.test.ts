@@ -33,6 +33,8 @@ interface ClusterState {
   readonly publicIp?: string;
   readonly mtu?: number;
   readonly bridge?: string;
+  /** A former device stays for a peer that has not changed: it is not compared. */
+  readonly lingers?: boolean;
 }
 
 const vxlan = { Type: 'vxlan' };
@@ -99,6 +101,7 @@ const states: readonly ClusterState[] = [
     name: 'host-gw, one that has not changed yet',
     backend: hostGw,
     peers: [{ number: 2, backend: 'vxlan' }, { number: 3 }],
+    lingers: true,
   },
   { name: 'leases only', backend: { Type: 'alloc' }, peers: [{ number: 2 }] },
   { name: 'both families', backend: vxlan, families: both, peers: [{ number: 2 }, { number: 3 }] },
@@ -205,7 +208,9 @@ test('from any state to any other, in any order', () => {
         });
         const fresh = machine();
         enter(fresh, state);
-        expect(ours(driver)).toEqual(ours(fresh));
+        const compared = (list: readonly string[]) =>
+          list.filter((each) => state.lingers !== true || !each.startsWith('flannel'));
+        expect(compared(ours(driver))).toEqual(compared(ours(fresh)));
       }
     }),
     { numRuns: 60 },

@@ -108,7 +108,10 @@ test('makes the device and its peers, then rests; one lease more is one peer mor
   expect(objects(await carrier.ensure(plan([peer(2), peer(3), peer(4)]), kept))).toEqual([name(4)]);
   expect(objects(await carrier.ensure(plan([peer(2), peer(4)]), kept))).toEqual([name(3)]);
   expect(reads()).toBe(looks);
-  expect(await carrier.ensure(plan([peer(2), peer(4)]), second)).toMatchObject({ changes: [], failed: new Map() });
+  expect(await carrier.ensure(plan([peer(2), peer(4)]), second)).toMatchObject({
+    changes: [],
+    failed: new Map(),
+  });
 });
 
 test('what others change is seen and put back; what a peer does by itself is none of that', async () => {
