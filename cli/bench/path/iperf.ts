@@ -27,12 +27,13 @@ export interface IperfRun {
   readonly to: IpAddress;
   /** Bytes of one write. */
   readonly length: number;
-  /** Whole ones. */
+  /** It knows whole ones only: at least one. */
   readonly seconds: number;
 }
 
 /** Bits a second that arrived. */
-export async function runIperf({ to, length, seconds }: IperfRun, { home, signal }: Place): Promise<number> {
+export async function runIperf({ to, length, ...run }: IperfRun, { home, signal }: Place): Promise<number> {
+  const seconds = Math.max(1, Math.round(run.seconds));
   const { stdout } = await execute(
     ['iperf3', '--client', to.toString(), '--time', `${seconds}`, '--length', `${length}`, '--json'],
     // It tells what went wrong in its JSON.

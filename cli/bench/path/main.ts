@@ -1,6 +1,7 @@
 // Entry of the processes of the path's benchmark: `node cli/bench/path/main.ts JOB`. The benchmark starts them; nobody types this. A job
 // is JSON; what serves says "ready" on standard output, what measures says its report.
 import { writeSync } from 'node:fs';
+import { errorMessage } from '../../../runtime/error-text.ts';
 import { naiveLoop } from './naive-loop.ts';
 import { decodeJob, type PathJob } from './path-job.ts';
 import { answer, count, flow, ping } from './traffic.ts';
@@ -35,4 +36,10 @@ function run(job: PathJob): void {
 
 const [text] = process.argv.slice(2);
 if (text === undefined) throw new SyntaxError('Cannot start without a job');
-run(decodeJob(text));
+try {
+  run(decodeJob(text));
+} catch (error) {
+  // Its words are all that the benchmark shows.
+  writeSync(2, `${errorMessage(error)}\n`);
+  process.exitCode = 1;
+}
