@@ -13,6 +13,7 @@ import { openLeaseStore } from '../store/open-lease-store.ts';
 import type { SourceStatus } from '../store/source-status.ts';
 import { leaseStoreChoice } from '../store/store-settings.ts';
 import { type Agent, createAgent } from './agent.ts';
+import type { TunnelState } from './carrier/carrier.ts';
 import type { ExtensionProgramOptions } from './carrier/extension-program.ts';
 import { openCarrier } from './carrier/open-carrier.ts';
 import { addCniRoute, type CniHandler } from './cni-route.ts';
@@ -103,7 +104,16 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
     },
   });
   const cni = options.cni?.(agent, podFirewall);
-  const servers = openServers(agent, { settings, log, metrics, clock, pods, cni, store: () => status });
+  const servers = openServers(agent, {
+    settings,
+    log,
+    metrics,
+    clock,
+    pods,
+    cni,
+    store: () => status,
+    tunnels: () => carrier.inspect?.() ?? new Map(),
+  });
   const close = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.close()));
     await cni?.close();
@@ -236,6 +246,7 @@ interface ServerParts {
   readonly metrics: AgentMetrics;
   readonly clock: Clock;
   readonly cni: CniHandler | undefined;
+  readonly tunnels: () => ReadonlyMap<string, TunnelState>;
   readonly pods: () => Promise<readonly Pod[]>;
   readonly store: () => SourceStatus | undefined;
 }
@@ -257,7 +268,7 @@ function openServers(agent: Agent, parts: ServerParts): readonly [HttpServer, Ht
     ...common,
     routes: (app) => {
       app.get('/status', async () => ({
-        ...agentStatus(agent.state),
+        ...agentStatus(agent.state, parts.tunnels()),
         store: parts.store() ?? null,
         pods: await parts.pods(),
       }));

@@ -27,6 +27,9 @@ export function createCarriers(open: OpenCarrier, atOnce: readonly CarrierKind[]
       return { changes, failed, pending };
     },
     changed: () => [...opened.values()].some((carrier) => carrier.changed()),
+    inspect() {
+      return new Map([...opened.values()].flatMap((carrier) => [...(carrier.inspect?.() ?? [])]));
+    },
     async close() {
       for (const carrier of opened.values()) await carrier.close();
     },

@@ -5,6 +5,7 @@ import {
   endpointText,
   type WireguardAccess,
   type WireguardDevice,
+  type WireguardPeerState,
   type WireguardStep,
 } from '../../kernel/wireguard/objects.ts';
 import { planWireguard } from '../../kernel/wireguard/plan.ts';
@@ -18,6 +19,7 @@ import type {
   CarrierOptions,
   CarrierPlan,
   CarrierReport,
+  TunnelState,
 } from './carrier.ts';
 
 type CarrierDevice = Extract<AnyDevice, { kind: 'wireguard' }>;
@@ -139,10 +141,35 @@ export function createWireguardCarrier(options: WireguardCarrierOptions): Carrie
       }
       return false;
     },
+    inspect() {
+      const tunnels = new Map<string, TunnelState>();
+      for (const [link, { peers }] of settled) {
+        access ??= options.open();
+        const actual = access.read(link);
+        for (const [name, { peer }] of peers) {
+          const found = actual?.peers.get(peer.publicKey.toString());
+          if (found !== undefined) tunnels.set(name, tunnelState(link, found));
+        }
+      }
+      return tunnels;
+    },
     async close() {
       access?.close();
       access = undefined;
     },
+  };
+}
+
+function tunnelState(
+  link: string,
+  { endpoint, lastHandshake, receivedBytes, sentBytes }: WireguardPeerState,
+): TunnelState {
+  return {
+    link,
+    endpoint: endpoint === undefined ? null : endpointText(endpoint),
+    lastHandshake: lastHandshake === undefined ? null : new Date(lastHandshake).toISOString(),
+    receivedBytes: Number(receivedBytes),
+    sentBytes: Number(sentBytes),
   };
 }
 
