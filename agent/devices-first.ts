@@ -1,17 +1,24 @@
-// Makes the devices of a backend that is new to this node before the others are told of it: what they send as soon as they hear is received.
-// Nothing leads through them yet, and nothing else is touched; the pass that follows does the rest, and says what could not be made.
+// Makes the devices of a backend that is new to this node, and what carries their packets, before the others are told of it: what they send
+// as soon as they hear is received. Nothing leads through them yet, and nothing else is touched; the pass that follows does the rest, and
+// says what could not be made.
 import type { RouteState } from '../kernel/route/objects.ts';
 import type { RouteStep } from '../kernel/route/step.ts';
 import type { NodeRoutes } from './apply-routes.ts';
 import type { BackendInput } from './backend/backend.ts';
 import { backendDevices } from './backend/choose-backend.ts';
+import type { Carrier } from './carrier/carrier.ts';
 
-/** The steps that succeeded. */
-export function makeDevicesFirst(
-  driver: NodeRoutes,
-  { actual, ...input }: BackendInput & { readonly actual: RouteState },
-): readonly RouteStep[] {
-  const { links, addresses } = backendDevices(input);
+export interface DevicesFirst extends BackendInput {
+  readonly actual: RouteState;
+  readonly signal: AbortSignal;
+}
+
+/** The steps that succeeded. Rejects only when aborted. */
+export async function makeDevicesFirst(
+  { route, carrier }: { readonly route: NodeRoutes; readonly carrier: Carrier },
+  { actual, signal, ...input }: DevicesFirst,
+): Promise<readonly RouteStep[]> {
+  const { links, addresses, carriers = [] } = backendDevices(input);
   const missing = links.filter(({ name }) => !actual.links.has(name));
   const isNew = new Set(missing.map(({ name }) => name));
   const steps: readonly RouteStep[] = [
@@ -21,5 +28,9 @@ export function makeDevicesFirst(
       .map((address) => ({ kind: 'address-add', address }) as const),
   ];
   if (steps.length === 0) return [];
-  return driver.apply(steps).flatMap(({ step, error }) => (error === undefined ? [step] : []));
+  const done = route.apply(steps).flatMap(({ step, error }) => (error === undefined ? [step] : []));
+  // A device that was there may have peers, which are not to be forgotten meanwhile.
+  if (carriers.length > 0 && carriers.every((each) => 'link' in each && isNew.has(each.link)))
+    await carrier.ensure({ devices: carriers, peers: new Map() }, { signal, thorough: false, touched: true });
+  return done;
 }

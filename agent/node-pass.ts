@@ -136,12 +136,13 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
   const early =
     known === undefined
       ? []
-      : makeDevicesFirst(ports.route, {
+      : await makeDevicesFirst(ports, {
           config,
           own: { ...known, ...advertisement },
           underlay,
           routeTo: routeLookup(actual),
           actual,
+          signal,
         });
   const renewedAt = ports.holder.renewedAt;
   const held = await ports.holder.hold(advertisement, signal);
