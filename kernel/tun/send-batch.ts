@@ -44,18 +44,17 @@ export class SendBatch {
   /** Of each message: how many datagrams, and the size of all but the last. */
   readonly #counts: Uint16Array;
   readonly #sizes: Uint16Array;
+  readonly #totals: Uint16Array;
   /** Of each message: its first vector. */
   readonly #starts: Uint16Array;
   #portWord = 0;
   splits: boolean;
   /** Messages so far. */
   count = 0;
-  /** Datagrams so far, and their bytes. */
+  /** Datagrams so far. */
   datagrams = 0;
-  bytes = 0;
   #receiver = 0;
   #isOpen = false;
-  #total = 0;
 
   constructor(options: SendBatchOptions) {
     const { messages, vectors, port, splits, allocate = packetMemory } = options;
@@ -68,6 +67,7 @@ export class SendBatch {
     this.#capacity = messages;
     this.#counts = new Uint16Array(messages);
     this.#sizes = new Uint16Array(messages);
+    this.#totals = new Uint16Array(messages);
     this.#starts = new Uint16Array(messages);
     this.splits = splits;
     this.port = port;
@@ -103,17 +103,16 @@ export class SendBatch {
       receiver === this.#receiver &&
       size <= (this.#sizes[last] ?? 0) &&
       (this.#counts[last] ?? 0) < mostSegments &&
-      this.#total + size <= mostBytes;
+      (this.#totals[last] ?? 0) + size <= mostBytes;
     if (isNext) {
       this.#counts[last] = (this.#counts[last] ?? 0) + 1;
-      this.#total += size;
+      this.#totals[last] = (this.#totals[last] ?? 0) + size;
       // A shorter one is the last of its message.
       if (size < (this.#sizes[last] ?? 0)) this.#isOpen = false;
     } else {
       this.#start(receiver, size);
     }
     this.datagrams++;
-    this.bytes += size;
   }
 
   #start(receiver: number, size: number): void {
@@ -121,8 +120,8 @@ export class SendBatch {
     this.#counts[i] = 1;
     this.#sizes[i] = size;
     this.#starts[i] = this.vectors.count;
+    this.#totals[i] = size;
     this.#receiver = receiver;
-    this.#total = size;
     this.#isOpen = this.splits;
     this.#names.words[i * nameWords] = this.#portWord;
     this.#names.words[i * nameWords + 1] = receiver;
@@ -184,6 +183,10 @@ export class SendBatch {
     return this.#sizes[message] ?? 0;
   }
 
+  bytesOf(message: number): number {
+    return this.#totals[message] ?? 0;
+  }
+
   /** Sends messages from the `first` on: how many, or a negative errno. After `finish`. */
   send(fd: number, first: number): number {
     return libc.sendMessages(fd, this.#messages.address + first * messageSize, this.count - first);
@@ -193,7 +196,6 @@ export class SendBatch {
     this.vectors.clear();
     this.count = 0;
     this.datagrams = 0;
-    this.bytes = 0;
     this.#isOpen = false;
   }
 
