@@ -46,10 +46,17 @@ export type WireguardConfig = {
   readonly mode: WireguardMode;
 };
 
+export type UdpConfig = {
+  readonly kind: 'udp';
+  /** That each node listens on and sends from. */
+  readonly port: number;
+};
+
 export type BackendConfig =
   | VxlanConfig
   | WireguardConfig
   | IpipConfig
+  | UdpConfig
   | { readonly kind: 'host-gw' }
   /** Leases only: how packets get to the other nodes is somebody else's business. */
   | { readonly kind: 'alloc' }
@@ -77,6 +84,11 @@ const vxlanShape = goObject({
 });
 
 const ipipShape = goObject({ DirectRouting: z.boolean().nullish() });
+
+const udpShape = goObject({ Port: z.number().int().min(0).max(0xffff).nullish() });
+
+/** flannel's. */
+const udpPort = 8285;
 
 const listenPort = z.number().int().min(1).max(0xffff).nullish();
 
@@ -131,6 +143,8 @@ export function decodeBackendConfig(
       return decodeVxlan(json, problems);
     case 'wireguard':
       return decodeWireguard(json, problems);
+    case 'udp':
+      return decodeUdp(json, problems);
     default:
       return { kind: 'opaque', type, options: json };
   }
@@ -165,6 +179,13 @@ function decodeWireguard(json: JsonValue, problems: FieldProblem[]): WireguardCo
     keepaliveSeconds: data.PersistentKeepaliveInterval ?? 0,
     mode: data.Mode ?? 'separate',
   };
+}
+
+/** Zero would be a port of the kernel's choice, which no peer knows. */
+function decodeUdp(json: JsonValue, problems: FieldProblem[]): UdpConfig | undefined {
+  const { data, problems: found } = checkShape(udpShape, json);
+  problems.push(...found.map(within));
+  return data === undefined ? undefined : { kind: 'udp', port: data.Port || udpPort };
 }
 
 function decodeIpip(json: JsonValue, problems: FieldProblem[]): IpipConfig | undefined {

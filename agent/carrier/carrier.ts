@@ -1,35 +1,56 @@
-// What carries packets to the peers beside the objects of rtnetlink: the peers of a WireGuard device, for one. A backend says what it wants
-// of it (CarrierPlan), and a carrier of that kind makes it so. Which kinds there are, carriers.ts knows how to run.
+// What carries packets to the peers beside the objects of rtnetlink: the peers of a WireGuard device, a thread of our own. A backend says what
+// it wants of it (CarrierPlan), and a carrier of that kind makes it so. Which kinds there are, carriers.ts knows how to run.
 import type { WireguardPeer } from '../../kernel/wireguard/objects.ts';
+import type { IpAddress } from '../../net/address.ts';
+import type { Prefix } from '../../net/prefix.ts';
 import type { WireguardKey } from '../../net/wireguard-key.ts';
 
 /** What a carrier needs whoever the peers are. */
-export type CarrierDevice = {
-  readonly kind: 'wireguard';
-  readonly link: string;
-  /** UDP. */
-  readonly listenPort: number;
-  readonly publicKey: WireguardKey;
-};
+export type CarrierDevice =
+  | {
+      readonly kind: 'wireguard';
+      readonly link: string;
+      /** UDP. */
+      readonly listenPort: number;
+      readonly publicKey: WireguardKey;
+    }
+  | {
+      readonly kind: 'udp';
+      readonly link: string;
+      /** The interface's own, which the socket is bound to. */
+      readonly address: IpAddress;
+      readonly port: number;
+      /** By which the others reach this node: another behind a translator. */
+      readonly publicIp: IpAddress;
+      readonly network: Prefix;
+      /** This node's. */
+      readonly subnet: Prefix;
+    };
 
 /** What a carrier does for one peer. */
-export type CarriedPeer = {
-  readonly kind: 'wireguard';
-  readonly link: string;
-  readonly peer: WireguardPeer;
-};
+export type CarriedPeer =
+  | { readonly kind: 'wireguard'; readonly link: string; readonly peer: WireguardPeer }
+  | {
+      readonly kind: 'udp';
+      readonly link: string;
+      readonly subnet: Prefix;
+      readonly publicIp: IpAddress;
+    };
 
 export type CarrierKind = CarrierDevice['kind'];
+export type DeviceOf<Kind extends CarrierKind> = Extract<CarrierDevice, { kind: Kind }>;
+export type PeerOf<Kind extends CarrierKind> = Extract<CarriedPeer, { kind: Kind }>;
 
-export interface CarrierPlan {
-  readonly devices: readonly CarrierDevice[];
+export interface CarrierPlan<Kind extends CarrierKind = CarrierKind> {
+  readonly devices: readonly DeviceOf<Kind>[];
   /** By name (carriedName): the same object from pass to pass while nothing of it changes. */
-  readonly peers: ReadonlyMap<string, CarriedPeer>;
+  readonly peers: ReadonlyMap<string, PeerOf<Kind>>;
 }
 
-/** What errors and reports call it: "flannel-wg peer kEy…=". */
+/** What errors and reports call it: "flannel-wg peer kEy…=", "flannel0 peer 10.244.2.0/24". */
 export function carriedName(carried: CarriedPeer): string {
-  return `${carried.link} peer ${carried.peer.publicKey}`;
+  const who = carried.kind === 'wireguard' ? carried.peer.publicKey : carried.subnet;
+  return `${carried.link} peer ${who}`;
 }
 
 export interface CarrierOptions {
@@ -54,9 +75,9 @@ export interface CarrierReport {
 }
 
 /** One kind of carrier, or all of them. */
-export interface Carrier {
+export interface Carrier<Kind extends CarrierKind = CarrierKind> {
   /** Makes it so; takes away what an earlier plan wanted and this one does not. Rejects only when aborted. */
-  ensure(plan: CarrierPlan, options: CarrierOptions): Promise<CarrierReport>;
+  ensure(plan: CarrierPlan<Kind>, options: CarrierOptions): Promise<CarrierReport>;
   /** True when what is there is no longer what `ensure` left: to be asked often, so an answer may be put off while looking is dear. */
   changed(): boolean;
   /** What was made stays if it can go on by itself. */

@@ -1,23 +1,33 @@
 // All carriers as one: each gets what is of its kind, and is opened when something of its kind is wanted for the first time.
-import type { CarriedPeer, Carrier, CarrierKind, CarrierPlan } from './carrier.ts';
+import type { Carrier, CarrierChange, CarrierDevice, CarrierKind, CarrierPlan, DeviceOf, PeerOf } from './carrier.ts';
 
-export type OpenCarrier = Readonly<Record<CarrierKind, () => Carrier>>;
+export type OpenCarrier = { readonly [Kind in CarrierKind]: () => Carrier<Kind> };
 
 export function createCarriers(open: OpenCarrier): Carrier {
   const opened = new Map<CarrierKind, Carrier>();
 
   /** Those that have something to do, or had. */
-  function needed(plan: CarrierPlan): readonly (readonly [CarrierKind, Carrier])[] {
-    for (const { kind } of plan.devices) if (!opened.has(kind)) opened.set(kind, open[kind]());
-    return [...opened];
+  function needed(plan: CarrierPlan): readonly Carrier[] {
+    for (const { kind } of plan.devices) if (!opened.has(kind)) opened.set(kind, openOne(kind));
+    return [...opened.values()];
+  }
+
+  function openOne<Kind extends CarrierKind>(kind: Kind): Carrier {
+    const carrier = open[kind]();
+    const part = partOf(kind);
+    return {
+      ensure: (plan, options) => carrier.ensure(part(plan), options),
+      changed: () => carrier.changed(),
+      close: () => carrier.close(),
+    };
   }
 
   return {
     async ensure(plan, options) {
-      const changes = [];
+      const changes: CarrierChange[] = [];
       const failed = new Map<string, unknown>();
-      for (const [kind, carrier] of needed(plan)) {
-        const report = await carrier.ensure(partOf(plan, kind), options);
+      for (const carrier of needed(plan)) {
+        const report = await carrier.ensure(plan, options);
         changes.push(...report.changes);
         for (const [name, error] of report.failed) failed.set(name, error);
       }
@@ -30,10 +40,17 @@ export function createCarriers(open: OpenCarrier): Carrier {
   };
 }
 
-/** The peers of a plan are of one kind, that of its backend. */
-function partOf(plan: CarrierPlan, kind: CarrierKind): CarrierPlan {
-  const devices = plan.devices.filter((device) => device.kind === kind);
-  return devices.length > 0 ? { devices, peers: plan.peers } : { devices, peers: nobody };
+/** What of plans is of that kind. Peers that are the same as in the last plan are the same again. */
+function partOf<Kind extends CarrierKind>(kind: Kind): (plan: CarrierPlan) => CarrierPlan<Kind> {
+  const isOfKind = (one: { readonly kind: CarrierKind }): boolean => one.kind === kind;
+  const isDevice = (device: CarrierDevice): device is DeviceOf<Kind> => isOfKind(device);
+  const isPeer = (entry: readonly [string, PeerOf<CarrierKind>]): entry is readonly [string, PeerOf<Kind>] =>
+    isOfKind(entry[1]);
+  let all: CarrierPlan['peers'] | undefined;
+  let some: CarrierPlan<Kind>['peers'] = new Map();
+  return ({ devices, peers }) => {
+    if (peers !== all) some = new Map([...peers].filter(isPeer));
+    all = peers;
+    return { devices: devices.filter(isDevice), peers: some };
+  };
 }
-
-const nobody: ReadonlyMap<string, CarriedPeer> = new Map();

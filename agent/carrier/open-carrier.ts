@@ -1,17 +1,21 @@
 // The carriers of a running agent, with the keys that they need.
 import { join } from 'node:path';
+import type { TunnelKernel } from '../../kernel/tun/tunnel-kernel.ts';
 import type { WireguardAccess } from '../../kernel/wireguard/objects.ts';
 import type { WireguardKey } from '../../net/wireguard-key.ts';
 import type { WireguardPublicKey } from '../backend/backend.ts';
 import { wireguardDeviceNames } from '../backend/wireguard.ts';
 import type { Carrier } from './carrier.ts';
 import { createCarriers } from './carriers.ts';
+import { startForwarderThread } from './udp/forwarder-thread.ts';
+import { createUdpCarrier } from './udp/udp-carrier.ts';
+import { UdpCounters } from './udp/udp-counters.ts';
 import { createWireguardCarrier } from './wireguard-carrier.ts';
 import { createWireguardKeys, flannelKeyFile } from './wireguard-keys.ts';
 
 export interface OpenCarrierOptions {
   readonly stateDirectory: string;
-  readonly kernel: { openWireguard(): WireguardAccess };
+  readonly kernel: { readonly tunnel: TunnelKernel; openWireguard(): WireguardAccess };
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -19,16 +23,25 @@ export interface OpenCarrierOptions {
 export function openCarrier({ stateDirectory, kernel, now }: OpenCarrierOptions): {
   readonly carrier: Carrier;
   readonly wireguardKey: WireguardPublicKey;
+  readonly udpCounters: UdpCounters;
 } {
   const { privateKey, publicKey } = createWireguardKeys({
     path: join(stateDirectory, 'wireguard.key'),
     flannelPath: flannelKeyFile,
     ofDevice: () => keyOfDevice(kernel),
   });
+  const udpCounters = new UdpCounters();
   const carrier = createCarriers({
+    udp: () =>
+      createUdpCarrier({
+        kernel: kernel.tunnel,
+        counters: udpCounters,
+        startThread: startForwarderThread,
+        now,
+      }),
     wireguard: () => createWireguardCarrier({ open: () => kernel.openWireguard(), privateKey, now }),
   });
-  return { carrier, wireguardKey: publicKey };
+  return { carrier, wireguardKey: publicKey, udpCounters };
 }
 
 /** A node that is taken over goes on with the key that its peers know. */

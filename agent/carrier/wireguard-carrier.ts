@@ -11,14 +11,17 @@ import { planWireguard } from '../../kernel/wireguard/plan.ts';
 import { wireguardStepObject } from '../../kernel/wireguard/text.ts';
 import type { WireguardKey } from '../../net/wireguard-key.ts';
 import type {
-  CarriedPeer,
   Carrier,
   CarrierChange,
-  CarrierDevice,
   CarrierOptions,
   CarrierPlan,
   CarrierReport,
+  DeviceOf,
+  PeerOf,
 } from './carrier.ts';
+
+type CarrierDevice = DeviceOf<'wireguard'>;
+type CarriedPeer = PeerOf<'wireguard'>;
 
 export interface WireguardCarrierOptions {
   /** Throws KernelError: isNotSupported when the kernel has no WireGuard. */
@@ -38,7 +41,7 @@ interface Settled {
   readonly peers: ReadonlyMap<string, CarriedPeer>;
 }
 
-export function createWireguardCarrier(options: WireguardCarrierOptions): Carrier {
+export function createWireguardCarrier(options: WireguardCarrierOptions): Carrier<'wireguard'> {
   const { now } = options;
   let access: WireguardAccess | undefined;
   /** By link: what was there when `ensure` was done with it; none after a failure. */
@@ -103,7 +106,7 @@ export function createWireguardCarrier(options: WireguardCarrierOptions): Carrie
   }
 
   return {
-    async ensure(wanted: CarrierPlan, { thorough, touched }: CarrierOptions): Promise<CarrierReport> {
+    async ensure(wanted: CarrierPlan<'wireguard'>, { thorough, touched }: CarrierOptions): Promise<CarrierReport> {
       const changes: CarrierChange[] = [];
       const failed = new Map<string, unknown>();
       const devices = wanted.devices.filter(({ kind }) => kind === 'wireguard');
