@@ -14,6 +14,8 @@ import type { SourceStatus } from '../store/source-status.ts';
 import { leaseStoreChoice } from '../store/store-settings.ts';
 import { type Agent, createAgent } from './agent.ts';
 import { openCarrier } from './carrier/open-carrier.ts';
+import { type UdpCounters, udpTraffic } from './carrier/udp/udp-counters.ts';
+import { addUdpMetrics } from './carrier/udp/udp-metrics.ts';
 import { addCniRoute, type CniHandler } from './cni-route.ts';
 import type { NodeChoices } from './desired-state.ts';
 import { createMacKeeper } from './device-macs.ts';
@@ -77,11 +79,12 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
   const metrics = createAgentMetrics(clock.now);
   const podFirewall = openPodFirewall({ netns, beside });
   const pods = createPodList(settings.ipamDirectory);
-  const { carrier, wireguardKey } = openCarrier({
+  const { carrier, wireguardKey, udpCounters } = openCarrier({
     stateDirectory: settings.stateDirectory,
     kernel,
     now: clock.now,
   });
+  addUdpMetrics(metrics.registry, udpCounters);
   const agent = createAgent({
     pods,
     carrier,
@@ -99,7 +102,10 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
     },
   });
   const cni = options.cni?.(agent, podFirewall);
-  const servers = openServers(agent, { settings, log, metrics, clock, pods, cni, store: () => status });
+  const servers = openServers(agent, {
+    ...{ settings, log, metrics, clock, pods, cni, udpCounters },
+    store: () => status,
+  });
   const close = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.close()));
     await cni?.close();
@@ -225,6 +231,7 @@ interface ServerParts {
   readonly cni: CniHandler | undefined;
   readonly pods: () => Promise<readonly Pod[]>;
   readonly store: () => SourceStatus | undefined;
+  readonly udpCounters: UdpCounters;
 }
 
 /** The unix socket serves everything; TCP only what monitoring reads. */
@@ -246,6 +253,7 @@ function openServers(agent: Agent, parts: ServerParts): readonly [HttpServer, Ht
       app.get('/status', async () => ({
         ...agentStatus(agent.state),
         store: parts.store() ?? null,
+        udp: udpTraffic(parts.udpCounters) ?? null,
         pods: await parts.pods(),
       }));
       if (cni !== undefined) addCniRoute(app, cni);

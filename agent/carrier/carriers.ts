@@ -1,5 +1,14 @@
 // All carriers as one: each gets what is of its kind, and is opened when something of its kind is wanted for the first time.
-import type { Carrier, CarrierChange, CarrierDevice, CarrierKind, CarrierPlan, DeviceOf, PeerOf } from './carrier.ts';
+import type {
+  CarriedPeer,
+  Carrier,
+  CarrierChange,
+  CarrierDevice,
+  CarrierKind,
+  CarrierPlan,
+  DeviceOf,
+  PeerOf,
+} from './carrier.ts';
 
 export type OpenCarrier = { readonly [Kind in CarrierKind]: () => Carrier<Kind> };
 
@@ -42,15 +51,17 @@ export function createCarriers(open: OpenCarrier): Carrier {
 
 /** What of plans is of that kind. Peers that are the same as in the last plan are the same again. */
 function partOf<Kind extends CarrierKind>(kind: Kind): (plan: CarrierPlan) => CarrierPlan<Kind> {
-  const isOfKind = (one: { readonly kind: CarrierKind }): boolean => one.kind === kind;
-  const isDevice = (device: CarrierDevice): device is DeviceOf<Kind> => isOfKind(device);
-  const isPeer = (entry: readonly [string, PeerOf<CarrierKind>]): entry is readonly [string, PeerOf<Kind>] =>
-    isOfKind(entry[1]);
+  const isDevice = (device: CarrierDevice): device is DeviceOf<Kind> => device.kind === kind;
+  const isPeer = (peer: CarriedPeer): peer is PeerOf<Kind> => peer.kind === kind;
   let all: CarrierPlan['peers'] | undefined;
   let some: CarrierPlan<Kind>['peers'] = new Map();
   return ({ devices, peers }) => {
-    if (peers !== all) some = new Map([...peers].filter(isPeer));
-    all = peers;
+    if (peers !== all) {
+      const found = new Map<string, PeerOf<Kind>>();
+      for (const [name, peer] of peers) if (isPeer(peer)) found.set(name, peer);
+      some = found;
+      all = peers;
+    }
     return { devices: devices.filter(isDevice), peers: some };
   };
 }

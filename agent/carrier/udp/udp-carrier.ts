@@ -60,6 +60,9 @@ class UdpCarrier implements Carrier<'udp'> {
   /** What the thread knows. */
   #toldDevice: UdpDevice | undefined;
   #toldPeers: UdpPeers = new Map();
+  /** Something was opened that it does not know. */
+  #hasNewEnd = false;
+  /** It ended, or its device is gone. */
   #isStale = false;
 
   constructor(options: UdpCarrierOptions) {
@@ -88,7 +91,7 @@ class UdpCarrier implements Carrier<'udp'> {
     { thorough, touched }: CarrierOptions,
   ): readonly CarrierChange[] {
     const isNewThread = this.#ensureThread();
-    const isNewEnd = this.#ensureEnds(device, thorough || touched);
+    this.#ensureEnds(device, thorough || touched);
     const changes: CarrierChange[] = [];
     // Before the setup: what it carries first finds its way.
     if (isNewThread || peers !== this.#toldPeers) {
@@ -96,7 +99,7 @@ class UdpCarrier implements Carrier<'udp'> {
       this.#thread?.tell({ kind: 'peers', peers: peerWords([...peers.values()]) });
       this.#toldPeers = peers;
     }
-    if (isNewThread || isNewEnd || !isSameDevice(this.#toldDevice, device)) {
+    if (isNewThread || this.#hasNewEnd || !isSameDevice(this.#toldDevice, device)) {
       this.#tellSetup(device);
       changes.push({ kind: 'udp', object: device.link });
     }
@@ -145,17 +148,16 @@ class UdpCarrier implements Carrier<'udp'> {
     }
   }
 
-  /** True: something was opened. The socket of before stays as long as another cannot be had. */
-  #ensureEnds(device: UdpDevice, looks: boolean): boolean {
+  /** The socket of before stays as long as another cannot be had. */
+  #ensureEnds(device: UdpDevice, looks: boolean): void {
     const { kernel } = this.#options;
-    let isNew = false;
     if (this.#tun !== undefined && (looks || this.#isStale) && !kernel.isAttached(this.#tun)) {
       this.#retire(this.#tun);
       this.#tun = undefined;
     }
     if (this.#tun === undefined) {
       this.#tun = kernel.openTun(device.link);
-      isNew = true;
+      this.#hasNewEnd = true;
     }
     const { address, port } = device;
     const before = this.#socket;
@@ -163,13 +165,12 @@ class UdpCarrier implements Carrier<'udp'> {
       const { fd, splits } = kernel.openUdp({ address, port });
       this.#socket = { fd, splits, address: address.toString(), port };
       if (before !== undefined) this.#retire(before.fd);
-      isNew = true;
+      this.#hasNewEnd = true;
     }
     if (this.#raw === undefined) {
       this.#raw = kernel.openRaw();
-      isNew = true;
+      this.#hasNewEnd = true;
     }
-    return isNew;
   }
 
   #tellSetup(device: UdpDevice): void {
@@ -193,6 +194,7 @@ class UdpCarrier implements Carrier<'udp'> {
       },
     });
     this.#toldDevice = device;
+    this.#hasNewEnd = false;
   }
 
   #retire(fd: number): void {

@@ -87,3 +87,44 @@ export class UdpCounters {
     return this.#values[places.get(name) ?? 0] ?? 0;
   }
 }
+
+/** One direction, for people and scripts. */
+export interface UdpDirection {
+  readonly packets: number;
+  readonly bytes: number;
+  /** System calls that carried some. */
+  readonly batches: number;
+  /** By reason; those that were not dropped are left out. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+export interface UdpTraffic {
+  readonly sent: UdpDirection;
+  readonly received: UdpDirection;
+  /** ICMP messages about packets that could not be carried. */
+  readonly icmp: number;
+}
+
+/** Undefined when nothing was ever carried or dropped. */
+export function udpTraffic(counters: UdpCounters): UdpTraffic | undefined {
+  const some = <Reason extends string>(reasons: readonly Reason[], count: (reason: Reason) => number) =>
+    Object.fromEntries(
+      reasons.map((reason) => [reason, count(reason)] as const).filter(([, dropped]) => dropped > 0),
+    );
+  const sent = {
+    packets: counters.get('sentPackets'),
+    bytes: counters.get('sentBytes'),
+    batches: counters.get('sentBatches'),
+    dropped: some(sendDrops, (reason) => counters.sentDropped(reason)),
+  };
+  const received = {
+    packets: counters.get('receivedPackets'),
+    bytes: counters.get('receivedBytes'),
+    batches: counters.get('receivedBatches'),
+    dropped: some(receiveDrops, (reason) => counters.receivedDropped(reason)),
+  };
+  const isUsed = [sent, received].some(
+    ({ packets, dropped }) => packets > 0 || Object.keys(dropped).length > 0,
+  );
+  return isUsed ? { sent, received, icmp: counters.get('icmp') } : undefined;
+}
