@@ -13,6 +13,7 @@ import { openLeaseStore } from '../store/open-lease-store.ts';
 import type { SourceStatus } from '../store/source-status.ts';
 import { leaseStoreChoice } from '../store/store-settings.ts';
 import { type Agent, createAgent } from './agent.ts';
+import type { ExtensionProgramOptions } from './carrier/extension-program.ts';
 import { openCarrier } from './carrier/open-carrier.ts';
 import { type UdpCounters, udpTraffic } from './carrier/udp/udp-counters.ts';
 import { addUdpMetrics } from './carrier/udp/udp-metrics.ts';
@@ -79,7 +80,8 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
   const metrics = createAgentMetrics(clock.now);
   const podFirewall = openPodFirewall({ netns, beside });
   const pods = createPodList(settings.ipamDirectory);
-  const { carrier, wireguardKey, udpCounters } = openCarrier({
+  const { carrier, wireguardKey, extension, udpCounters } = openCarrier({
+    extension: extensionOptions(settings, netns),
     stateDirectory: settings.stateDirectory,
     kernel,
     now: clock.now,
@@ -89,6 +91,7 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
     pods,
     carrier,
     wireguardKey,
+    extension,
     flannelRules: createFlannelRules({ netns }),
     podRules: createPodRulesKeeper({
       records: new AttachmentRecords(settings),
@@ -199,6 +202,14 @@ export function nodeChoices(settings: AgentSettings, files: ReadonlyMap<string, 
     },
     files,
   };
+}
+
+/** Undefined when no program is named. */
+export function extensionOptions(
+  { extensionProgram: path, extensionArguments: args, extensionTimeout: timeout }: AgentSettings,
+  netns: Netns | undefined,
+): ExtensionProgramOptions | undefined {
+  return path === '' ? undefined : { path, args, timeout, netns };
 }
 
 export function underlaySettings(settings: AgentSettings): UnderlaySettings {

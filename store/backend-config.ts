@@ -52,7 +52,18 @@ export type UdpConfig = {
   readonly port: number;
 };
 
+export type ExtensionConfig = {
+  readonly kind: 'extension';
+  /** The pods'; undefined: the public interface's. */
+  readonly mtu: number | undefined;
+  /** All of the "Backend" value, for the program. */
+  readonly options: JsonValue;
+  /** flannel's commands that it names: they are not run. */
+  readonly commands: readonly string[];
+};
+
 export type BackendConfig =
+  | ExtensionConfig
   | VxlanConfig
   | WireguardConfig
   | IpipConfig
@@ -89,6 +100,16 @@ const udpShape = goObject({ Port: z.number().int().min(0).max(0xffff).nullish() 
 
 /** flannel's. */
 const udpPort = 8285;
+
+const command = z.string().optional();
+const extensionShape = goObject({
+  MTU: mtuField,
+  PreStartupCommand: command,
+  PostStartupCommand: command,
+  SubnetAddCommand: command,
+  SubnetRemoveCommand: command,
+  ShutdownCommand: command,
+});
 
 const listenPort = z.number().int().min(1).max(0xffff).nullish();
 
@@ -139,6 +160,8 @@ export function decodeBackendConfig(
       return { kind: type };
     case 'ipip':
       return decodeIpip(json, problems);
+    case 'extension':
+      return decodeExtension(json, problems);
     case 'vxlan':
       return decodeVxlan(json, problems);
     case 'wireguard':
@@ -186,6 +209,22 @@ function decodeUdp(json: JsonValue, problems: FieldProblem[]): UdpConfig | undef
   const { data, problems: found } = checkShape(udpShape, json);
   problems.push(...found.map(within));
   return data === undefined ? undefined : { kind: 'udp', port: data.Port || udpPort };
+}
+
+const flannelsCommands = [
+  'PreStartupCommand',
+  'PostStartupCommand',
+  'SubnetAddCommand',
+  'SubnetRemoveCommand',
+  'ShutdownCommand',
+] as const;
+
+function decodeExtension(json: JsonValue, problems: FieldProblem[]): ExtensionConfig | undefined {
+  const { data, problems: found } = checkShape(extensionShape, json);
+  problems.push(...found.map(within));
+  if (data === undefined) return undefined;
+  const commands = flannelsCommands.filter((name) => data[name] !== undefined && data[name] !== '');
+  return { kind: 'extension', mtu: data.MTU || undefined, options: json, commands };
 }
 
 function decodeIpip(json: JsonValue, problems: FieldProblem[]): IpipConfig | undefined {

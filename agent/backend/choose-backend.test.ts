@@ -30,7 +30,7 @@ test.each([
   [
     { Type: 'tencent-vpc' },
     sampleUnderlay(),
-    'Cannot run backend "tencent-vpc": "vxlan", "host-gw", "wireguard", "ipip", "udp" and "alloc" are supported',
+    'Cannot run backend "tencent-vpc": "vxlan", "host-gw", "wireguard", "ipip", "udp", "extension" and "alloc" are supported',
   ],
   [{ Type: 'wireguard' }, translated, undefined],
   [
@@ -61,5 +61,7 @@ test('two devices of wireguard do not listen on one port', () => {
 test.each(['ipip', 'udp'])('%s has no IPv6', (type) => {
   const families = [4, 6] as const;
   const why = whyNotBackend(sampleConfig({ backend: { Type: type }, families }), sampleUnderlay(families));
-  expect(why?.startsWith(`Cannot run backend "${type}" for "fd00:244::/48": it carries IPv4 only`)).toBe(true);
+  expect(why?.startsWith(`Cannot run backend "${type}" for "fd00:244::/48": it carries IPv4 only`)).toBe(
+    true,
+  );
 });

@@ -1,9 +1,11 @@
-// What carries packets to the peers beside the objects of rtnetlink: the peers of a WireGuard device, a thread of our own. A backend says what
-// it wants of it (CarrierPlan), and a carrier of that kind makes it so. Which kinds there are, carriers.ts knows how to run.
+// What carries packets to the peers beside the objects of rtnetlink: the peers of a WireGuard device, a thread of our own, the operator's
+// program. A backend says what it wants of it (CarrierPlan), and a carrier of that kind makes it so. Which kinds there are, carriers.ts knows
+// how to run.
 import type { WireguardPeer } from '../../kernel/wireguard/objects.ts';
 import type { IpAddress } from '../../net/address.ts';
 import type { Prefix } from '../../net/prefix.ts';
 import type { WireguardKey } from '../../net/wireguard-key.ts';
+import type { JsonValue } from '../../store/go-json.ts';
 
 /** What a carrier needs whoever the peers are. */
 export type CarrierDevice =
@@ -25,6 +27,11 @@ export type CarrierDevice =
       readonly network: Prefix;
       /** This node's. */
       readonly subnet: Prefix;
+    }
+  | {
+      readonly kind: 'extension';
+      /** What the program hears in every call. */
+      readonly input: Readonly<Record<string, JsonValue>>;
     };
 
 /** What a carrier does for one peer. */
@@ -35,7 +42,8 @@ export type CarriedPeer =
       readonly link: string;
       readonly subnet: Prefix;
       readonly publicIp: IpAddress;
-    };
+    }
+  | { readonly kind: 'extension'; readonly peer: Readonly<Record<string, JsonValue>> };
 
 export type CarrierKind = CarrierDevice['kind'];
 export type DeviceOf<Kind extends CarrierKind> = Extract<CarrierDevice, { kind: Kind }>;
@@ -49,8 +57,18 @@ export interface CarrierPlan<Kind extends CarrierKind = CarrierKind> {
 
 /** What errors and reports call it: "flannel-wg peer kEy…=", "flannel0 peer 10.244.2.0/24". */
 export function carriedName(carried: CarriedPeer): string {
-  const who = carried.kind === 'wireguard' ? carried.peer.publicKey : carried.subnet;
-  return `${carried.link} peer ${who}`;
+  switch (carried.kind) {
+    case 'wireguard':
+      return `${carried.link} peer ${carried.peer.publicKey}`;
+    case 'udp':
+      return `${carried.link} peer ${carried.subnet}`;
+    case 'extension': {
+      const { subnet = null, subnet6 = null } = carried.peer;
+      return `extension peer ${[subnet, subnet6].filter((each) => each !== null).join(' ')}`;
+    }
+    default:
+      return carried satisfies never;
+  }
 }
 
 export interface CarrierOptions {
@@ -72,6 +90,8 @@ export interface CarrierReport {
   readonly changes: readonly CarrierChange[];
   /** What could not be made so, by name. */
   readonly failed: ReadonlyMap<string, unknown>;
+  /** What is under way, by name, and why it is not done. */
+  readonly pending?: ReadonlyMap<string, string>;
 }
 
 /** One kind of carrier, or all of them. */

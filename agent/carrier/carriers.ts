@@ -1,4 +1,5 @@
-// All carriers as one: each gets what is of its kind, and is opened when something of its kind is wanted for the first time.
+// All carriers as one: each gets what is of its kind, and is opened when something of its kind is wanted for the first time; or at once, if an
+// earlier process of ours left something to take away.
 import type {
   CarriedPeer,
   Carrier,
@@ -12,8 +13,8 @@ import type {
 
 export type OpenCarrier = { readonly [Kind in CarrierKind]: () => Carrier<Kind> };
 
-export function createCarriers(open: OpenCarrier): Carrier {
-  const opened = new Map<CarrierKind, Carrier>();
+export function createCarriers(open: OpenCarrier, atOnce: readonly CarrierKind[] = []): Carrier {
+  const opened = new Map<CarrierKind, Carrier>(atOnce.map((kind) => [kind, openOne(kind)]));
 
   /** Those that have something to do, or had. */
   function needed(plan: CarrierPlan): readonly Carrier[] {
@@ -35,12 +36,14 @@ export function createCarriers(open: OpenCarrier): Carrier {
     async ensure(plan, options) {
       const changes: CarrierChange[] = [];
       const failed = new Map<string, unknown>();
+      const pending = new Map<string, string>();
       for (const carrier of needed(plan)) {
         const report = await carrier.ensure(plan, options);
         changes.push(...report.changes);
         for (const [name, error] of report.failed) failed.set(name, error);
+        for (const [name, why] of report.pending ?? []) pending.set(name, why);
       }
-      return { changes, failed };
+      return { changes, failed, pending };
     },
     changed: () => [...opened.values()].some((carrier) => carrier.changed()),
     async close() {

@@ -106,15 +106,18 @@ export function createWireguardCarrier(options: WireguardCarrierOptions): Carrie
   }
 
   return {
-    async ensure(wanted: CarrierPlan<'wireguard'>, { thorough, touched }: CarrierOptions): Promise<CarrierReport> {
+    async ensure(
+      wanted: CarrierPlan<'wireguard'>,
+      { thorough, touched }: CarrierOptions,
+    ): Promise<CarrierReport> {
       const changes: CarrierChange[] = [];
       const failed = new Map<string, unknown>();
-      const devices = wanted.devices.filter(({ kind }) => kind === 'wireguard');
+      const devices = wanted.devices.filter((device) => device.kind === 'wireguard');
       for (const link of settled.keys()) {
         if (!devices.some((device) => device.link === link)) settled.delete(link);
       }
       for (const device of devices) {
-        const peers = ofLink(wanted.peers, device.link, devices.length);
+        const peers = ofLink(wanted.peers, device.link);
         const done = ensureDevice(device, peers, thorough || touched);
         changes.push(...done.changes);
         for (const [name, error] of done.failed) failed.set(name, error);
@@ -150,12 +153,12 @@ function isSameDevice(one: CarrierDevice, other: CarrierDevice): boolean {
   return one.listenPort === other.listenPort && one.publicKey.equals(other.publicKey);
 }
 
-function ofLink(
-  peers: ReadonlyMap<string, CarriedPeer>,
-  link: string,
-  devices: number,
-): ReadonlyMap<string, CarriedPeer> {
-  return devices === 1 ? peers : new Map([...peers].filter(([, carried]) => carried.link === link));
+function ofLink(peers: ReadonlyMap<string, AnyPeer>, link: string): ReadonlyMap<string, CarriedPeer> {
+  const found = new Map<string, CarriedPeer>();
+  for (const [name, carried] of peers) {
+    if (carried.kind === 'wireguard' && carried.link === link) found.set(name, carried);
+  }
+  return found;
 }
 
 /** Deletions first, so that what they were allowed is free. */
@@ -164,7 +167,6 @@ function changedPeers(
   before: ReadonlyMap<string, CarriedPeer>,
   now: ReadonlyMap<string, CarriedPeer>,
 ): readonly WireguardStep[] {
-  if (before === now) return [];
   const deletions: WireguardStep[] = [];
   const settings: WireguardStep[] = [];
   for (const [name, { peer }] of before) {

@@ -4,9 +4,9 @@ import * as libc from '../libc.ts';
 import {
   controlField,
   controlSize,
-  intControl,
-  IPPROTO_UDP,
   messageField as field,
+  IPPROTO_UDP,
+  intControl,
   messageSize,
   messageWords,
   nameSize,

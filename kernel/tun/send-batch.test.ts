@@ -73,12 +73,18 @@ describe('datagrams in a row', () => {
   });
 
   test('no more than 64, and no more than a datagram holds', () => {
-    const many = batchOf(true, Array.from({ length: 65 }, () => [here, 20]));
+    const many = batchOf(
+      true,
+      Array.from({ length: 65 }, () => [here, 20]),
+    );
     expect(messages(many.batch)).toEqual([
       [64, 20, 1280],
       [1, 20, 20],
     ]);
-    const large = batchOf(true, Array.from({ length: 46 }, () => [here, 1472]));
+    const large = batchOf(
+      true,
+      Array.from({ length: 46 }, () => [here, 1472]),
+    );
     expect(messages(large.batch)).toEqual([
       [44, 1472, 64_768],
       [2, 1472, 2944],
@@ -163,7 +169,10 @@ test('taken apart, each datagram is a message with its own vectors', () => {
 });
 
 test('a full one says so', () => {
-  const { batch } = batchOf(true, Array.from({ length: 255 }, () => [here, 20]));
+  const { batch } = batchOf(
+    true,
+    Array.from({ length: 255 }, () => [here, 20]),
+  );
   expect(batch.room(1)).toBe(1);
   expect(batch.room(2)).toBe(1);
   batch.clear();

@@ -4,8 +4,8 @@ import * as libc from '../libc.ts';
 import {
   controlField,
   controlSize,
-  IPPROTO_UDP,
   messageField as field,
+  IPPROTO_UDP,
   messageSize,
   messageWords,
   nameSize,
@@ -136,11 +136,7 @@ export class SendBatch {
       putAddress(words, at + field.vectors, this.vectors.addressOf(start));
       words[at + field.vectorCount] = this.#end(i) - start;
       const isSplit = (this.#counts[i] ?? 0) > 1;
-      putAddress(
-        words,
-        at + field.control,
-        isSplit ? this.#controls.address + i * controlSize : 0,
-      );
+      putAddress(words, at + field.control, isSplit ? this.#controls.address + i * controlSize : 0);
       words[at + field.controlLength] = isSplit ? controlSize : 0;
       if (isSplit) this.#controls.words[(i * controlSize) / 4 + controlField.value] = this.#sizes[i] ?? 0;
     }

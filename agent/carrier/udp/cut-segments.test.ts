@@ -2,7 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { SendBatch } from '../../../kernel/tun/send-batch.ts';
 import { SegmentCutter } from './cut-segments.ts';
-import { imaginaryPool, type SampleTcp, samplePacket, sampleTcp, slowChecksum, transportChecksum } from './sample-packets.ts';
+import {
+  imaginaryPool,
+  type SampleTcp,
+  samplePacket,
+  sampleTcp,
+  slowChecksum,
+  transportChecksum,
+} from './sample-packets.ts';
 
 const receiver = 0x0200_02c0;
 
@@ -101,7 +108,12 @@ test('what cannot be cut', () => {
   expect(cut(samplePacket({ protocol: 6, payload: new Uint8Array(19) }), 100)).toBeUndefined();
   // Headers shorter than TCP's or longer than the packet; a fragment; more packets than there is room for.
   expect(cut(edited(32, 0x40), 100)).toBeUndefined();
-  expect(cut(sampleTcp({ data: new Uint8Array(3) }).map((byte, i) => (i === 32 ? 0xf0 : byte)), 100)).toBeUndefined();
+  expect(
+    cut(
+      sampleTcp({ data: new Uint8Array(3) }).map((byte, i) => (i === 32 ? 0xf0 : byte)),
+      100,
+    ),
+  ).toBeUndefined();
   expect(cut(edited(6, 0x20), 100)).toBeUndefined();
   expect(cut(sampleTcp({ data: new Uint8Array(60_000) }), 20)).toBeUndefined();
 });

@@ -1,7 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { SegmentJoiner } from './join-segments.ts';
-import { imaginaryPool, type SampleTcp, samplePacket, sampleTcp, slowChecksum, transportChecksum } from './sample-packets.ts';
+import {
+  imaginaryPool,
+  type SampleTcp,
+  samplePacket,
+  sampleTcp,
+  slowChecksum,
+  transportChecksum,
+} from './sample-packets.ts';
 
 interface Written {
   readonly header: Buffer;
@@ -97,7 +104,8 @@ describe('one flow', () => {
   test('a shorter one ends it, and so does one that pushes', () => {
     expect(join(row([100, 100, 50, 50, 50])).map(({ packet }) => packet.length)).toEqual([290, 140]);
     const [one, two, three, four] = row([100, 100, 100, 100]);
-    if (one === undefined || two === undefined || three === undefined || four === undefined) throw new Error();
+    if (one === undefined || two === undefined || three === undefined || four === undefined)
+      throw new Error();
     const pushed = sampleTcp({ id: 0xffff, sequence: 0xffff_ff64, flags: 0x18, data: two.subarray(40) });
     const written = join([one, pushed, three, four]);
     expect(written.map(({ packet }) => packet.length)).toEqual([240, 240]);
@@ -132,7 +140,11 @@ describe('what is not joined', () => {
     ['congestion noted', first, sampleTcp({ ...next, tos: 3 })],
     ['another TTL', first, sampleTcp({ ...next, ttl: 63 })],
     ['options', first, sampleTcp({ ...next, tcpOptions: options })],
-    ['other options', sampleTcp({ tcpOptions: options }), sampleTcp({ ...next, tcpOptions: Uint8Array.of(...options.subarray(0, 11), 9) })],
+    [
+      'other options',
+      sampleTcp({ tcpOptions: options }),
+      sampleTcp({ ...next, tcpOptions: Uint8Array.of(...options.subarray(0, 11), 9) }),
+    ],
     ['an end', first, sampleTcp({ ...next, flags: 0x11 })],
     ['a reset', first, sampleTcp({ ...next, flags: 0x14 })],
     ['a start', sampleTcp({ flags: 0x02 }), sampleTcp(next)],
@@ -166,7 +178,14 @@ test('whatever comes is written, in order and as it was, as far as a receiver ca
         const { sequence, id } = next.get(port) ?? { sequence: 5, id: port * 100 };
         const data = new Uint8Array(size === 3 ? 100 : size * 40).fill(i);
         next.set(port, { sequence: sequence + data.length, id: id + 1 });
-        return sampleTcp({ ports: [port, 80], sequence, id, data, fragment: 0, flags: size === 1 ? 0x18 : 0x10 });
+        return sampleTcp({
+          ports: [port, 80],
+          sequence,
+          id,
+          data,
+          fragment: 0,
+          flags: size === 1 ? 0x18 : 0x10,
+        });
       });
       expect(join(packets, gap).flatMap(cut)).toEqual(packets.map((packet) => Buffer.from(packet)));
     }),

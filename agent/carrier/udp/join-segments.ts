@@ -5,7 +5,17 @@ import type { PacketMemory } from '../../../kernel/tun/packet-memory.ts';
 import { Vectors, vectorSize } from '../../../kernel/tun/vectors.ts';
 import { addUp } from './checksum.ts';
 import { tcpHeaderLength } from './cut-segments.ts';
-import { ip4, long, protocols, pseudoSum, putHeaderChecksum, putShort, short, tcp, word } from './ip4-header.ts';
+import {
+  ip4,
+  long,
+  protocols,
+  pseudoSum,
+  putHeaderChecksum,
+  putShort,
+  short,
+  tcp,
+  word,
+} from './ip4-header.ts';
 import { putTcpSegments, virtioSize } from './virtio-header.ts';
 
 const mostJoined = 64;

@@ -7,13 +7,7 @@ import { SegmentCutter } from './cut-segments.ts';
 import { IcmpTeller } from './icmp-teller.ts';
 import { Outbound } from './outbound.ts';
 import { addressWord, PeerRoutes, peerWords } from './peer-routes.ts';
-import {
-  imaginaryPool,
-  samplePacket,
-  sampleTcp,
-  slowChecksum,
-  transportChecksum,
-} from './sample-packets.ts';
+import { imaginaryPool, samplePacket, sampleTcp, slowChecksum, transportChecksum } from './sample-packets.ts';
 import { sendDrops, UdpCounters } from './udp-counters.ts';
 
 const rows = [
@@ -72,11 +66,15 @@ function outbound(capacity = 2048) {
 }
 
 /** struct virtio_net_hdr: flags, kind, header length, segment size, checksum's start and offset. */
-function virtio(flags: number, kind: number, [headers = 0, size = 0, start = 0, offset = 0]: number[]): Buffer {
+function virtio(
+  flags: number,
+  kind: number,
+  [headers = 0, size = 0, start = 0, offset = 0]: number[],
+): Buffer {
   const bytes = Buffer.alloc(10);
   bytes.writeUInt8(flags, 0);
   bytes.writeUInt8(kind, 1);
-  [headers, size, start, offset].forEach((value, i) => bytes.writeUInt16LE(value, 2 + 2 * i));
+  for (const [i, value] of [headers, size, start, offset].entries()) bytes.writeUInt16LE(value, 2 + 2 * i);
   return bytes;
 }
 

@@ -51,7 +51,13 @@ export interface SampleTcp extends Omit<SamplePacket, 'payload' | 'protocol'> {
 }
 
 export function sampleTcp(sample: SampleTcp = {}): Uint8Array {
-  const { ports = [40_000, 80], sequence = 1000, acknowledgement = 2000, flags = 0x10, window = 500 } = sample;
+  const {
+    ports = [40_000, 80],
+    sequence = 1000,
+    acknowledgement = 2000,
+    flags = 0x10,
+    window = 500,
+  } = sample;
   const { tcpOptions = new Uint8Array(), data = new Uint8Array(100).fill(7) } = sample;
   const segment = Buffer.alloc(20 + tcpOptions.length + data.length);
   segment.writeUInt16BE(ports[0], 0);

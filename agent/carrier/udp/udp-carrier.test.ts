@@ -66,16 +66,23 @@ function peersOf(...peers: readonly PeerOf<'udp'>[]): ReadonlyMap<string, PeerOf
 }
 
 async function ensure(
-  plan: { readonly device?: DeviceOf<'udp'> | undefined; readonly peers?: ReadonlyMap<string, PeerOf<'udp'>> },
+  plan: {
+    readonly device?: DeviceOf<'udp'> | undefined;
+    readonly peers?: ReadonlyMap<string, PeerOf<'udp'>>;
+  },
   touched = false,
 ): Promise<CarrierReport> {
   const devices = plan.device === undefined ? [] : [plan.device];
   const { signal } = new AbortController();
-  return await carrier.ensure({ devices, peers: plan.peers ?? new Map() }, { signal, thorough: false, touched });
+  return await carrier.ensure(
+    { devices, peers: plan.peers ?? new Map() },
+    { signal, thorough: false, touched },
+  );
 }
 
 const open = (): readonly string[] => [...kernel.open.values()].sort();
-const kinds = (thread: FakeThread | undefined): readonly string[] => thread?.told.map(({ kind }) => kind) ?? [];
+const kinds = (thread: FakeThread | undefined): readonly string[] =>
+  thread?.told.map(({ kind }) => kind) ?? [];
 const objects = ({ changes }: CarrierReport): readonly string[] => changes.map(({ object }) => object);
 
 function tunnelOf(thread: FakeThread | undefined) {
@@ -89,11 +96,7 @@ test('starts a thread that knows the peers first; a second time there is nothing
   const peers = peersOf(peer(2), peer(3));
   const report = await ensure({ device, peers });
   expect(report.failed.size).toBe(0);
-  expect(objects(report)).toEqual([
-    'flannel0 peer 10.244.2.0/24',
-    'flannel0 peer 10.244.3.0/24',
-    'flannel0',
-  ]);
+  expect(objects(report)).toEqual(['flannel0 peer 10.244.2.0/24', 'flannel0 peer 10.244.3.0/24', 'flannel0']);
   expect(open()).toEqual(allOpen);
   expect(kinds(threads[0])).toEqual(['peers', 'tunnel']);
   expect(tunnelOf(threads[0])).toMatchObject({ number: 1, splits: true, place: { port: 8285 } });

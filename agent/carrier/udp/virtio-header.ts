@@ -2,7 +2,14 @@
 // packets one of TCP is to be cut.
 
 export const virtioSize = 10;
-const field = { flags: 0, kind: 1, headerLength: 2, segmentSize: 4, checksumStart: 6, checksumOffset: 8 } as const;
+const field = {
+  flags: 0,
+  kind: 1,
+  headerLength: 2,
+  segmentSize: 4,
+  checksumStart: 6,
+  checksumOffset: 8,
+} as const;
 
 /** VIRTIO_NET_HDR_F_NEEDS_CSUM */
 const needsChecksum = 1;
