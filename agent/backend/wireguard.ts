@@ -10,7 +10,7 @@ import type { WireguardConfig } from '../../store/backend-config.ts';
 import type { BackendData, Lease } from '../../store/lease.ts';
 import type { NetworkConfig } from '../../store/network-config.ts';
 import { netloomAlias } from '../alias.ts';
-import { type CarrierDevice, carriedName, type PeerOf } from '../carrier/carrier.ts';
+import { type CarriedPeer, type CarrierDevice, carriedName } from '../carrier/carrier.ts';
 import type { Underlay } from '../underlay.ts';
 import {
   type Advertisement,
@@ -129,7 +129,7 @@ export function wireguardDevices({ config, wireguard, own, underlay }: PlanWireg
 export function planWireguardPeer(lease: Lease, input: PlanWireguardInput): PeerParts {
   const { wireguard } = input;
   const { presharedKey, keepaliveSeconds } = wireguard;
-  const carried: PeerOf<'wireguard'>[] = [];
+  const carried: CarriedPeer[] = [];
   let problem: string | undefined;
   for (const device of devicesOf(wireguard, input.config)) {
     const allowedIps = peerFamilies(lease, input.config)

@@ -46,13 +46,11 @@ export type CarriedPeer =
   | { readonly kind: 'extension'; readonly peer: Readonly<Record<string, JsonValue>> };
 
 export type CarrierKind = CarrierDevice['kind'];
-export type DeviceOf<Kind extends CarrierKind> = Extract<CarrierDevice, { kind: Kind }>;
-export type PeerOf<Kind extends CarrierKind> = Extract<CarriedPeer, { kind: Kind }>;
 
-export interface CarrierPlan<Kind extends CarrierKind = CarrierKind> {
-  readonly devices: readonly DeviceOf<Kind>[];
+export interface CarrierPlan {
+  readonly devices: readonly CarrierDevice[];
   /** By name (carriedName): the same object from pass to pass while nothing of it changes. */
-  readonly peers: ReadonlyMap<string, PeerOf<Kind>>;
+  readonly peers: ReadonlyMap<string, CarriedPeer>;
 }
 
 /** What errors and reports call it: "flannel-wg peer kEy…=", "flannel0 peer 10.244.2.0/24". */
@@ -95,9 +93,9 @@ export interface CarrierReport {
 }
 
 /** One kind of carrier, or all of them. */
-export interface Carrier<Kind extends CarrierKind = CarrierKind> {
+export interface Carrier {
   /** Makes it so; takes away what an earlier plan wanted and this one does not. Rejects only when aborted. */
-  ensure(plan: CarrierPlan<Kind>, options: CarrierOptions): Promise<CarrierReport>;
+  ensure(plan: CarrierPlan, options: CarrierOptions): Promise<CarrierReport>;
   /** True when what is there is no longer what `ensure` left: to be asked often, so an answer may be put off while looking is dear. */
   changed(): boolean;
   /** What was made stays if it can go on by itself. */

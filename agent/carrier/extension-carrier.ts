@@ -35,7 +35,7 @@ const shape = z.object({
   peers: z.record(z.string(), z.record(z.string(), z.json())),
 });
 
-export interface ExtensionCarrier extends Carrier<'extension'> {
+export interface ExtensionCarrier extends Carrier {
   /** Has all peers removed, however long it takes. Returns what failed, by name. */
   finish(signal: AbortSignal): Promise<ReadonlyMap<string, unknown>>;
 }

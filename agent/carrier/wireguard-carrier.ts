@@ -5,23 +5,25 @@ import {
   endpointText,
   type WireguardAccess,
   type WireguardDevice,
+  type WireguardPeerState,
   type WireguardStep,
 } from '../../kernel/wireguard/objects.ts';
 import { planWireguard } from '../../kernel/wireguard/plan.ts';
 import { wireguardStepObject } from '../../kernel/wireguard/text.ts';
 import type { WireguardKey } from '../../net/wireguard-key.ts';
 import type {
+  CarrierDevice as AnyDevice,
+  CarriedPeer as AnyPeer,
   Carrier,
   CarrierChange,
   CarrierOptions,
   CarrierPlan,
   CarrierReport,
-  DeviceOf,
-  PeerOf,
+  TunnelState,
 } from './carrier.ts';
 
-type CarrierDevice = DeviceOf<'wireguard'>;
-type CarriedPeer = PeerOf<'wireguard'>;
+type CarrierDevice = Extract<AnyDevice, { kind: 'wireguard' }>;
+type CarriedPeer = Extract<AnyPeer, { kind: 'wireguard' }>;
 
 export interface WireguardCarrierOptions {
   /** Throws KernelError: isNotSupported when the kernel has no WireGuard. */
@@ -41,7 +43,7 @@ interface Settled {
   readonly peers: ReadonlyMap<string, CarriedPeer>;
 }
 
-export function createWireguardCarrier(options: WireguardCarrierOptions): Carrier<'wireguard'> {
+export function createWireguardCarrier(options: WireguardCarrierOptions): Carrier {
   const { now } = options;
   let access: WireguardAccess | undefined;
   /** By link: what was there when `ensure` was done with it; none after a failure. */
@@ -106,10 +108,7 @@ export function createWireguardCarrier(options: WireguardCarrierOptions): Carrie
   }
 
   return {
-    async ensure(
-      wanted: CarrierPlan<'wireguard'>,
-      { thorough, touched }: CarrierOptions,
-    ): Promise<CarrierReport> {
+    async ensure(wanted: CarrierPlan, { thorough, touched }: CarrierOptions): Promise<CarrierReport> {
       const changes: CarrierChange[] = [];
       const failed = new Map<string, unknown>();
       const devices = wanted.devices.filter((device) => device.kind === 'wireguard');
@@ -142,10 +141,35 @@ export function createWireguardCarrier(options: WireguardCarrierOptions): Carrie
       }
       return false;
     },
+    inspect() {
+      const tunnels = new Map<string, TunnelState>();
+      for (const [link, { peers }] of settled) {
+        access ??= options.open();
+        const actual = access.read(link);
+        for (const [name, { peer }] of peers) {
+          const found = actual?.peers.get(peer.publicKey.toString());
+          if (found !== undefined) tunnels.set(name, tunnelState(link, found));
+        }
+      }
+      return tunnels;
+    },
     async close() {
       access?.close();
       access = undefined;
     },
+  };
+}
+
+function tunnelState(
+  link: string,
+  { endpoint, lastHandshake, receivedBytes, sentBytes }: WireguardPeerState,
+): TunnelState {
+  return {
+    link,
+    endpoint: endpoint === undefined ? null : endpointText(endpoint),
+    lastHandshake: lastHandshake === undefined ? null : new Date(lastHandshake).toISOString(),
+    receivedBytes: Number(receivedBytes),
+    sentBytes: Number(sentBytes),
   };
 }
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { imaginaryMemory } from './packet-memory.ts';
 import { SendBatch } from './send-batch.ts';
 
-const here = 0x0100_02c0;
-const there = 0x0200_02c0;
+const here = 0x0102_00c0;
+const there = 0x0202_00c0;
 
 function batchOf(splits: boolean, datagrams: readonly (readonly [number, ...number[]])[]) {
   let next = 0x1_0000_0000;

@@ -11,7 +11,7 @@ import {
   transportChecksum,
 } from './sample-packets.ts';
 
-const receiver = 0x0200_02c0;
+const receiver = 0x0202_00c0;
 
 /** The packets that a packet of TCP becomes, as datagrams. */
 function cut(packet: Uint8Array, segmentSize: number, at = 12): readonly Buffer[] | undefined {

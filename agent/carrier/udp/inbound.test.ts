@@ -161,7 +161,7 @@ test('whatever comes, what goes in is a packet of a peer for a pod of ours', () 
     fc.property(datagram, sender, fc.nat(120), (bytes, from, segmentSize) => {
       const tunnel = inbound();
       const count = tunnel.take(bytes, { sender: from, segmentSize });
-      const dropped = Object.values(tunnel.drops()).reduce((sum, each) => sum + each, 0);
+      const dropped = Object.values<number>(tunnel.drops()).reduce((sum, each) => sum + each, 0);
       expect(tunnel.written().length + dropped).toBe(count);
       for (const packet of tunnel.written()) {
         expect(packet.readUInt16BE(2)).toBe(packet.length);

@@ -3,9 +3,9 @@ import { FakeTunnel } from '../../../kernel/tun/fake-tunnel.ts';
 import { IpAddress } from '../../../net/address.ts';
 import { Prefix } from '../../../net/prefix.ts';
 import { errorMessage } from '../../../runtime/error-text.ts';
-import { type Carrier, type CarrierReport, carriedName, type DeviceOf, type PeerOf } from '../carrier.ts';
+import { type Carrier, type CarrierReport, carriedName } from '../carrier.ts';
 import type { ThreadEvents } from './forwarder-thread.ts';
-import { createUdpCarrier } from './udp-carrier.ts';
+import { createUdpCarrier, type UdpDevice, type UdpPeer } from './udp-carrier.ts';
 import { UdpCounters } from './udp-counters.ts';
 import type { WorkerCommand } from './worker-messages.ts';
 
@@ -17,7 +17,7 @@ interface FakeThread {
 
 let kernel: FakeTunnel;
 let threads: FakeThread[];
-let carrier: Carrier<'udp'>;
+let carrier: Carrier;
 let time: number;
 
 beforeEach(() => {
@@ -42,7 +42,7 @@ beforeEach(() => {
   });
 });
 
-const device: DeviceOf<'udp'> = {
+const device: UdpDevice = {
   kind: 'udp',
   link: 'flannel0',
   address: IpAddress.parse('192.0.2.1'),
@@ -52,7 +52,7 @@ const device: DeviceOf<'udp'> = {
   subnet: Prefix.parse('10.244.1.0/24'),
 };
 
-function peer(number: number, publicIp = `192.0.2.${number}`): PeerOf<'udp'> {
+function peer(number: number, publicIp = `192.0.2.${number}`): UdpPeer {
   return {
     kind: 'udp',
     link: 'flannel0',
@@ -61,14 +61,14 @@ function peer(number: number, publicIp = `192.0.2.${number}`): PeerOf<'udp'> {
   };
 }
 
-function peersOf(...peers: readonly PeerOf<'udp'>[]): ReadonlyMap<string, PeerOf<'udp'>> {
+function peersOf(...peers: readonly UdpPeer[]): ReadonlyMap<string, UdpPeer> {
   return new Map(peers.map((each) => [carriedName(each), each]));
 }
 
 async function ensure(
   plan: {
-    readonly device?: DeviceOf<'udp'> | undefined;
-    readonly peers?: ReadonlyMap<string, PeerOf<'udp'>>;
+    readonly device?: UdpDevice | undefined;
+    readonly peers?: ReadonlyMap<string, UdpPeer>;
   },
   touched = false,
 ): Promise<CarrierReport> {

@@ -4,13 +4,13 @@ import type { TunnelKernel } from '../../../kernel/tun/tunnel-kernel.ts';
 import { backoffDelay } from '../../../runtime/backoff.ts';
 import { errorMessage } from '../../../runtime/error-text.ts';
 import type {
+  CarriedPeer,
   Carrier,
   CarrierChange,
+  CarrierDevice,
   CarrierOptions,
   CarrierPlan,
   CarrierReport,
-  DeviceOf,
-  PeerOf,
 } from '../carrier.ts';
 import type { ForwarderThread, StartThread } from './forwarder-thread.ts';
 import { addressWord, peerWords, prefixWords } from './peer-routes.ts';
@@ -26,8 +26,9 @@ export interface UdpCarrierOptions {
   readonly random?: () => number;
 }
 
-type UdpDevice = DeviceOf<'udp'>;
-type UdpPeers = ReadonlyMap<string, PeerOf<'udp'>>;
+export type UdpDevice = Extract<CarrierDevice, { kind: 'udp' }>;
+export type UdpPeer = Extract<CarriedPeer, { kind: 'udp' }>;
+type UdpPeers = ReadonlyMap<string, UdpPeer>;
 
 /** Between crashes of the thread. One that lived so long is no repetition of the last. */
 const backoff = { min: 250, max: 30_000 } as const;
@@ -40,11 +41,11 @@ interface OpenSocket {
   readonly port: number;
 }
 
-export function createUdpCarrier(options: UdpCarrierOptions): Carrier<'udp'> {
+export function createUdpCarrier(options: UdpCarrierOptions): Carrier {
   return new UdpCarrier(options);
 }
 
-class UdpCarrier implements Carrier<'udp'> {
+class UdpCarrier implements Carrier {
   readonly #options: UdpCarrierOptions;
   #thread: ForwarderThread | undefined;
   #startedAt = 0;
@@ -57,6 +58,10 @@ class UdpCarrier implements Carrier<'udp'> {
   #number = 0;
   /** Descriptors that it may still use: until it uses the setup of that number. */
   #retired: { readonly fd: number; readonly until: number }[] = [];
+  #planned: { readonly all: CarrierPlan['peers'] | undefined; readonly ours: UdpPeers } = {
+    all: undefined,
+    ours: new Map(),
+  };
   /** What the thread knows. */
   #toldDevice: UdpDevice | undefined;
   #toldPeers: UdpPeers = new Map();
@@ -69,20 +74,30 @@ class UdpCarrier implements Carrier<'udp'> {
     this.#options = options;
   }
 
-  async ensure(plan: CarrierPlan<'udp'>, options: CarrierOptions): Promise<CarrierReport> {
+  async ensure(plan: CarrierPlan, options: CarrierOptions): Promise<CarrierReport> {
     const failed = new Map<string, unknown>();
-    const [device] = plan.devices;
+    const device = plan.devices.find((each) => each.kind === 'udp');
     if (device === undefined) {
       await this.close();
       return { changes: [], failed };
     }
     try {
-      return { changes: this.#settle(device, plan.peers, options), failed };
+      return { changes: this.#settle(device, this.#peersOf(plan), options), failed };
     } catch (error) {
       failed.set(`udp ${device.link}`, error);
-      for (const name of plan.peers.keys()) failed.set(name, error);
+      for (const name of this.#peersOf(plan).keys()) failed.set(name, error);
       return { changes: [], failed };
     }
+  }
+
+  /** The same object for the same plan. */
+  #peersOf({ peers }: CarrierPlan): UdpPeers {
+    if (peers !== this.#planned.all) {
+      const ours = new Map<string, UdpPeer>();
+      for (const [name, peer] of peers) if (peer.kind === 'udp') ours.set(name, peer);
+      this.#planned = { all: peers, ours };
+    }
+    return this.#planned.ours;
   }
 
   #settle(
