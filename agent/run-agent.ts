@@ -13,6 +13,7 @@ import { openLeaseStore } from '../store/open-lease-store.ts';
 import type { SourceStatus } from '../store/source-status.ts';
 import { leaseStoreChoice } from '../store/store-settings.ts';
 import { type Agent, createAgent } from './agent.ts';
+import type { TunnelState } from './carrier/carrier.ts';
 import type { ExtensionProgramOptions } from './carrier/extension-program.ts';
 import { openCarrier } from './carrier/open-carrier.ts';
 import { type UdpCounters, udpTraffic } from './carrier/udp/udp-counters.ts';
@@ -106,8 +107,14 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
   });
   const cni = options.cni?.(agent, podFirewall);
   const servers = openServers(agent, {
-    ...{ settings, log, metrics, clock, pods, cni, udpCounters },
+    settings,
+    log,
+    metrics,
+    clock,
+    pods,
+    cni,
     store: () => status,
+    tunnels: () => carrier.inspect?.() ?? new Map(),
   });
   const close = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.close()));
@@ -240,6 +247,7 @@ interface ServerParts {
   readonly metrics: AgentMetrics;
   readonly clock: Clock;
   readonly cni: CniHandler | undefined;
+  readonly tunnels: () => ReadonlyMap<string, TunnelState>;
   readonly pods: () => Promise<readonly Pod[]>;
   readonly store: () => SourceStatus | undefined;
   readonly udpCounters: UdpCounters;
@@ -262,7 +270,7 @@ function openServers(agent: Agent, parts: ServerParts): readonly [HttpServer, Ht
     ...common,
     routes: (app) => {
       app.get('/status', async () => ({
-        ...agentStatus(agent.state),
+        ...agentStatus(agent.state, parts.tunnels()),
         store: parts.store() ?? null,
         udp: udpTraffic(parts.udpCounters) ?? null,
         pods: await parts.pods(),

@@ -92,12 +92,25 @@ export interface CarrierReport {
   readonly pending?: ReadonlyMap<string, string>;
 }
 
+/** How a peer's tunnel is, for people to look at. */
+export interface TunnelState {
+  readonly link: string;
+  /** Where the peer is heard or sought: "192.0.2.2:51820". */
+  readonly endpoint: string | null;
+  /** ISO 8601; null: there was none. */
+  readonly lastHandshake: string | null;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
 /** One kind of carrier, or all of them. */
 export interface Carrier {
   /** Makes it so; takes away what an earlier plan wanted and this one does not. Rejects only when aborted. */
   ensure(plan: CarrierPlan, options: CarrierOptions): Promise<CarrierReport>;
   /** True when what is there is no longer what `ensure` left: to be asked often, so an answer may be put off while looking is dear. */
   changed(): boolean;
+  /** By name; looked at now. Throws KernelError. */
+  inspect?(): ReadonlyMap<string, TunnelState>;
   /** What was made stays if it can go on by itself. */
   close(): Promise<void>;
 }

@@ -144,6 +144,13 @@ test('what others change is seen and put back; what a peer does by itself is non
   expect(objects(await carrier.ensure(wanted, second))).toEqual([name(9), name(3)]);
   expect(shown(fake)[0]).toContain('203.0.113.9:4711');
   expect(carrier.changed()).toBe(false);
+  expect(carrier.inspect?.().get(name(2))).toEqual({
+    link: 'flannel-wg',
+    endpoint: '203.0.113.9:4711',
+    lastHandshake: '1970-01-01T00:16:40.000Z',
+    receivedBytes: 0,
+    sentBytes: 0,
+  });
 });
 
 test('a node that moved is sought at its new address at once, though the old one still answers', async () => {
