@@ -113,6 +113,7 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
     clock,
     pods,
     cni,
+    udpCounters,
     store: () => status,
     tunnels: () => carrier.inspect?.() ?? new Map(),
   });
