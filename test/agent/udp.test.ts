@@ -1,5 +1,5 @@
 // Backend udp on the real kernel: agents with their threads, a peer that is nothing but datagrams, and what is done to them.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -54,8 +54,10 @@ async function untilTheyTalk(): Promise<void> {
   await until(talks, () => `${logOf(first)}\n${logOf(second)}`);
 }
 
+/** What it prints, whatever its exit code. */
 function inside(node: TestNode, command: string): string {
-  return run(`ip netns exec ${node.place.name} ${command}`, { quiet: true });
+  return spawnSync('ip', ['netns', 'exec', node.place.name, ...command.split(' ')], { encoding: 'utf8' })
+    .stdout;
 }
 
 /** What the agent says of its tunnel: "sent no-peer" -> 3. */
@@ -262,12 +264,12 @@ describe('what is done to a node is put right', () => {
     run(`ip -n ${name} link set eth0 mtu 1400`);
     await untilStatus(first, ({ mtu }) => mtu === 1372);
     run(`ip -n ${name} link set eth0 mtu 1500`);
-    run(`ip -n ${name} address add 192.0.2.31/24 dev eth0`);
     run(`ip -n ${name} address delete 192.0.2.1/24 dev eth0`);
+    run(`ip -n ${name} address add 192.0.2.31/24 dev eth0`);
     await untilStatus(first, ({ lease, ready }) => ready && lease?.publicIp === '192.0.2.31');
     await untilTheyTalk();
-    run(`ip -n ${name} address add 192.0.2.1/24 dev eth0`);
     run(`ip -n ${name} address delete 192.0.2.31/24 dev eth0`);
+    run(`ip -n ${name} address add 192.0.2.1/24 dev eth0`);
     await untilStatus(first, ({ lease, ready }) => ready && lease?.publicIp === '192.0.2.1');
     await untilTheyTalk();
   });
