@@ -213,11 +213,11 @@ describe('udp', () => {
   test('a TUN device, the route of the network, and what the thread is told', () => {
     const desired = desire({ config: sampleConfig({ backend }), peers });
     expect(commands(desired)).toEqual([
-      'ip tuntap add dev flannel0 mode tun && ip link set flannel0 mtu 1472 up alias "netloom"',
+      'ip tuntap add dev flannel0 mode tun && ip link set flannel0 mtu 1472 alias "netloom" up',
       `ip link add cni0 address ${bridgeMac} mtu 1472 up type bridge && ip link set cni0 alias "netloom"`,
       'ip address add 10.244.1.0/32 dev flannel0',
       'ip address add 10.244.1.1/24 dev cni0',
-      'ip route replace 10.244.0.0/16 dev flannel0 scope link proto 78',
+      'ip route replace 10.244.0.0/16 dev flannel0 proto 78 scope link',
     ]);
     expect(desired.peers.map(({ path }) => path)).toEqual(['udp', 'udp']);
     expect(desired.mtu).toBe(1472);

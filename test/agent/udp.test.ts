@@ -122,6 +122,21 @@ describe('two nodes', () => {
     expect(probe(1472 - 27)).not.toContain(' 0% packet loss');
   });
 
+  test('carry many at once, also where the way between them is narrower than it seems', () => {
+    const from = gatewayOf(first);
+    // As many as it may send before the first answer, so that they leave together.
+    const burst = (): string =>
+      inside(first, `ping -c 60 -l 60 -W 5 -s 1400 -I ${from} ${gatewayOf(second)}`);
+    expect(burst()).toContain(' 0% packet loss');
+    const way = '192.0.2.2/32 dev eth0 src 192.0.2.1 mtu 1000';
+    run(`ip -n ${first.place.name} route add ${way}`);
+    try {
+      expect(burst()).toContain(' 0% packet loss');
+    } finally {
+      run(`ip -n ${first.place.name} route delete ${way}`);
+    }
+  });
+
   test('say that nobody has a subnet', async () => {
     const before = (await drops(first))['sent no-peer'] ?? 0;
     const said = inside(first, `ping -c 1 -W 2 -I ${gatewayOf(first)} 10.244.255.255`);

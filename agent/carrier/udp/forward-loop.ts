@@ -97,9 +97,11 @@ export class ForwardLoop {
   /** Until it is told to stop. */
   run(): void {
     for (;;) {
-      const ready = this.#ends.wait(longestWait, this.#isFull());
+      const isFull = this.#isFull();
+      const hasWork = this.#waiting !== undefined && !isFull;
+      const ready = this.#ends.wait(hasWork ? 0 : longestWait, isFull);
       if (ready.woken && this.#obey()) return;
-      if (!ready.tun && !ready.udp) continue;
+      if (!ready.tun && !ready.udp && !hasWork) continue;
       for (let round = 0; round < mostRounds && this.#hasTunnel; round++) {
         const out = this.#pumpOut();
         const into = this.#pumpIn();
