@@ -205,6 +205,46 @@ describe('vxlan', () => {
   });
 });
 
+describe('udp', () => {
+  const backend = { Type: 'udp', Port: 9000 };
+  // As flannel's leases are, and as somebody may write them.
+  const peers = [sampleLease({ number: 2, backend: '' }), sampleLease({ number: 3, backend: 'udp' })];
+
+  test('a TUN device, the route of the network, and what the thread is told', () => {
+    const desired = desire({ config: sampleConfig({ backend }), peers });
+    expect(commands(desired)).toEqual([
+      'ip tuntap add dev flannel0 mode tun && ip link set flannel0 mtu 1472 alias "netloom" up',
+      `ip link add cni0 address ${bridgeMac} mtu 1472 up type bridge && ip link set cni0 alias "netloom"`,
+      'ip address add 10.244.1.0/32 dev flannel0',
+      'ip address add 10.244.1.1/24 dev cni0',
+      'ip route replace 10.244.0.0/16 dev flannel0 proto 78 scope link',
+    ]);
+    expect(desired.peers.map(({ path }) => path)).toEqual(['udp', 'udp']);
+    expect(desired.mtu).toBe(1472);
+    expect(JSON.parse(JSON.stringify(desired.carrier.devices))).toEqual([
+      {
+        kind: 'udp',
+        link: 'flannel0',
+        address: '192.0.2.1',
+        port: 9000,
+        publicIp: '192.0.2.1',
+        network: '10.244.0.0/16',
+        subnet: '10.244.1.0/24',
+      },
+    ]);
+    expect([...desired.carrier.peers.keys()]).toEqual([
+      'flannel0 peer 10.244.2.0/24',
+      'flannel0 peer 10.244.3.0/24',
+    ]);
+  });
+
+  test('a peer of another backend is left out by the name that people know', () => {
+    const vxlan = sampleLease({ number: 2 });
+    const { rejected } = desire({ config: sampleConfig({ backend }), peers: [vxlan] });
+    expect(rejected.map(({ reason }) => reason)).toEqual(['its backend is "vxlan", this node\'s is "udp"']);
+  });
+});
+
 describe('ipip', () => {
   const far = { number: 3, backend: 'ipip', publicIp: '203.0.113.3' };
   const peers = [sampleLease({ number: 2, backend: 'ipip' }), sampleLease(far)];

@@ -1,7 +1,7 @@
 // Which of the other nodes' leases can be believed. Leases are foreign input: one that overlaps ours, lies outside of the
 // network or claims another node's address is reported and left out, and the rest goes on. What is made of a peer is the backend's.
 import type { Prefix } from '../net/prefix.ts';
-import { type BackendData, type Lease, subnetsOf } from '../store/lease.ts';
+import { type BackendData, backendName, type Lease, subnetsOf } from '../store/lease.ts';
 import type { NetworkConfig, SubnetRange } from '../store/network-config.ts';
 import { claim, type PeerClaims, publicAddresses, whyNotBeside } from './peer-claims.ts';
 import type { Underlay } from './underlay.ts';
@@ -92,9 +92,8 @@ export function whyNotAlone(lease: Lease, { config, own, underlay }: PeerCheckIn
     // Its packets would be routed to where they come from.
     if (range?.network.contains(address)) return `its public address "${address}" is a pod's`;
   }
-  const { backendType } = own;
-  if (lease.backendType !== backendType)
-    return `its backend is "${lease.backendType}", this node's is "${backendType}"`;
+  const [theirs, ours] = [backendName(lease), backendName(own)];
+  if (theirs !== ours) return `its backend is "${theirs}", this node's is "${ours}"`;
   return whyNotItsData(lease, own);
 }
 

@@ -5,6 +5,7 @@ import { KernelError } from './kernel-error.ts';
 import * as libc from './libc.ts';
 import type { Netns } from './netns.ts';
 import type { Poller } from './poller.ts';
+import { socketAddress } from './socket-address.ts';
 
 const AF_INET = 2;
 const IPPROTO_IP = 0;
@@ -67,7 +68,7 @@ export async function icmpEcho(target: IpAddress, options: EchoOptions): Promise
     const request = echoRequest(options.size ?? 84);
     const sent = performance.now();
     try {
-      libc.connect(fd, socketAddress(target));
+      libc.connect(fd, echoAddress(target));
       libc.send(fd, request);
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
@@ -155,11 +156,8 @@ export function internetChecksum(bytes: Buffer): number {
   return ~sum & 0xffff;
 }
 
-/** struct sockaddr_in; the port is of no use to ICMP. */
-function socketAddress(address: IpAddress): Buffer {
+/** The port is of no use to ICMP. */
+function echoAddress(address: IpAddress): Buffer {
   if (address.family !== 4) throw new TypeError(`Cannot send ICMP to "${address}": only IPv4 is supported`);
-  const bytes = Buffer.alloc(16);
-  bytes.writeUInt16LE(AF_INET);
-  bytes.set(address.bytes, 4);
-  return bytes;
+  return socketAddress(address.bytes, 0);
 }

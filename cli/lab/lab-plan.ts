@@ -3,7 +3,7 @@ import { IpAddress } from '../../net/address.ts';
 import { Prefix } from '../../net/prefix.ts';
 import type { ProxyModeName } from '../../proxy/proxy-mode.ts';
 
-export const labBackends = ['vxlan', 'host-gw', 'ipip', 'wireguard'] as const;
+export const labBackends = ['vxlan', 'host-gw', 'ipip', 'wireguard', 'udp'] as const;
 export type LabBackend = (typeof labBackends)[number];
 
 export const mostNodes = 50;
