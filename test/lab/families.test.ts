@@ -1,0 +1,110 @@
+// Labs of IPv6 alone and of both families on the real kernel, through the executable; and the matrix, which makes one after the other. The
+// whole matrix takes minutes: it runs in virtual machines (test/vm/long/matrix.test.ts), and here when NETLOOM_LAB_MATRIX is set.
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
+import { refuseRoot } from '../sandbox.ts';
+import { checkLab, leftovers, netloom, netloomOk } from './netloom-command.ts';
+
+const lab = 'six';
+const named = ['--name', lab] as const;
+const at = (where: string, ...command: readonly string[]) =>
+  netloomOk('lab', 'exec', ...named, where, '--', ...command);
+
+const report = z.object({
+  matrix: z.array(
+    z.object({
+      backend: z.string(),
+      families: z.string(),
+      proxyMode: z.string(),
+      state: z.enum(['passed', 'failed', 'not-here']),
+      checks: z.number(),
+      reason: z.string().nullable(),
+      failures: z.array(z.object({ name: z.string(), detail: z.string() })),
+    }),
+  ),
+});
+
+async function matrix(...flags: readonly string[]) {
+  const { stdout, exitCode } = await netloom('lab', 'matrix', '--json', ...flags);
+  return { exitCode, rows: report.parse(JSON.parse(stdout)).matrix };
+}
+
+beforeAll(refuseRoot);
+
+afterAll(async () => {
+  for (const name of [lab, 'matrix']) await netloom('lab', 'down', '--name', name);
+});
+
+describe('a lab of IPv6 alone', () => {
+  test('comes up and is proven, and no node has an IPv4 address', async () => {
+    const up = ['lab', 'up', ...named, '--families', 'v6', '--nodes', '2', '--pods-per-node', '1'] as const;
+    const { networks, nodes } = JSON.parse(await netloomOk(...up, '--json'));
+    expect(networks).toMatchObject([{ family: 6, pods: 'fd00:10:244::/56' }]);
+    expect(nodes).toMatchObject([{ address: '2001:db8:192:2::11' }, { address: '2001:db8:192:2::12' }]);
+    for (const node of ['n1', 'n2'])
+      expect(await at(node, 'ip', '-4', '-br', 'address', 'show', 'scope', 'global')).toBe('');
+    const { checks } = await checkLab(lab);
+    expect(checks.filter(({ ok }) => !ok)).toEqual([]);
+    expect(checks.map(({ name }) => name)).toContain('pods across nodes: one byte over the MTU refused');
+    expect(checks.map(({ name }) => name)).toContain('service: UDP flow moves on');
+  });
+
+  test('has leases, an MTU and files of IPv6 alone', async () => {
+    const keys = readdirSync(`/run/netloom-lab/${lab}/store/subnets`).filter((name) => !name.startsWith('.'));
+    expect(keys).toHaveLength(2);
+    for (const key of keys) expect(key).toMatch(/^fd00:10:244:[0-9a-f]+::-64\.json$/);
+    const env = readFileSync(`/run/netloom-lab/${lab}/nodes/n1/subnet.env`, 'utf8');
+    expect(env).toContain('FLANNEL_IPV6_NETWORK=fd00:10:244::/56');
+    // 70 bytes of outer headers.
+    expect(env).toContain('FLANNEL_MTU=1430');
+    expect(env).not.toMatch(/^FLANNEL_(NETWORK|SUBNET)=/m);
+  });
+
+  test('has services of IPv6, and refuses those that need IPv4', async () => {
+    const add = ['lab', 'service', 'add', 'web', '--port', '80', ...named] as const;
+    expect(await netloomOk(...add)).toBe('default/web  ClusterIP  fd00:10:96::a  80/tcp\n');
+    const refused = await netloom(...add, '--ip-family-policy', 'RequireDualStack');
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toContain('this lab has only IPv6');
+    await netloomOk('lab', 'service', 'rm', 'web', ...named);
+  });
+
+  test('goes without a trace', async () => {
+    await netloomOk('lab', 'down', ...named);
+    expect(await leftovers(lab)).toEqual([]);
+  });
+});
+
+describe('the matrix', () => {
+  test('proves a lab of both families, and leaves nothing', async () => {
+    const flags = ['--backend', 'host-gw', '--families', 'dual', '--proxy-mode', 'iptables'] as const;
+    const { rows, exitCode } = await matrix(...flags);
+    expect(rows).toMatchObject([{ state: 'passed', reason: null, failures: [] }]);
+    expect(exitCode).toBe(0);
+    expect(rows[0]?.checks).toBeGreaterThan(40);
+    expect(await leftovers('matrix')).toEqual([]);
+  });
+
+  test('says why it does not try what cannot be', async () => {
+    const { rows, exitCode } = await matrix('--backend', 'ipip', '--families', 'v6');
+    expect(exitCode).toBe(0);
+    expect(rows.map(({ state }) => state)).toEqual(['not-here', 'not-here', 'not-here']);
+    for (const { reason } of rows) expect(reason).toContain('it carries IPv4 only');
+  });
+
+  const whole = (process.env['NETLOOM_LAB_MATRIX'] ?? '') === '' ? test.skip : test;
+  for (const backend of ['vxlan', 'host-gw'])
+    whole(
+      `passes whole over ${backend}, as far as this kernel can`,
+      async () => {
+        // One proxy mode a call: a command of these tests has a minute.
+        for (const families of ['v4', 'v6', 'dual'])
+          for (const mode of ['nftables', 'iptables', 'ipvs']) {
+            const flags = ['--backend', backend, '--families', families, '--proxy-mode', mode] as const;
+            expect((await matrix(...flags)).rows.filter(({ state }) => state === 'failed')).toEqual([]);
+          }
+      },
+      600_000,
+    );
+});
