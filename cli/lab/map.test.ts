@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { drawLab } from './map.ts';
-import { sampleReport } from './sample-lab.ts';
+import { dualState, sampleReport } from './sample-lab.ts';
 
 test('a lab of two nodes', () => {
   expect(`\n${drawLab(sampleReport()).join('\n')}\n`).toBe(`
@@ -29,6 +29,7 @@ test('what is wrong is said, and nodes that do not fit go below', () => {
     {
       ...n1,
       lease: null,
+      leases: [],
       pods: [],
       agent: { state: 'stopped', pid: null, peers: 0, memory: null },
       proxy: { state: 'stopped', services: 0 },
@@ -37,7 +38,7 @@ test('what is wrong is said, and nodes that do not fit go below', () => {
       ...n2,
       agent: { ...n2.agent, state: 'silent' },
       proxy: { state: 'silent', services: 0 },
-      pods: [{ name: 'web', netns: 'x', address: null }],
+      pods: [{ name: 'web', netns: 'x', address: null, addresses: [] }],
     },
     {
       ...n1,
@@ -70,6 +71,29 @@ lab default · vxlan · nftables · pods 10.244.0.0/16
   ├─────────────────────────────┤
   │ pod-1a   10.244.1.2         │
   │ pod-1b   10.244.1.3         │
+  └─────────────────────────────┘
+`);
+});
+
+test('a lab of two families has a line for each address', () => {
+  expect(`\n${drawLab(sampleReport(dualState())).join('\n')}\n`).toBe(`
+lab default · vxlan · nftables · pods 10.244.0.0/16, fd00:10:244::/56
+
+  outside 198.51.100.10, 2001:db8:198:51::10
+     │ 192.0.2.1, 2001:db8:192:2::1
+═════╧═══════════╤════════════════════════════════╤═══════════════ underlay
+  ┌──────────────┴──────────────┐  ┌──────────────┴──────────────┐
+  │ n1       192.0.2.11         │  │ n2       192.0.2.12         │
+  │          2001:db8:192:2::11 │  │          2001:db8:192:2::12 │
+  │ lease    10.244.1.0/24      │  │ lease    10.244.2.0/24      │
+  │          fd00:10:244:1::/64 │  │          fd00:10:244:2::/64 │
+  │ agent    ready, 1 peer      │  │ agent    ready, 1 peer      │
+  │ proxy    ready, 2 services  │  │ proxy    ready, 2 services  │
+  ├─────────────────────────────┤  ├─────────────────────────────┤
+  │ pod-1a   10.244.1.2         │  │ pod-2a   10.244.2.2         │
+  │          fd00:10:244:1::2   │  │          fd00:10:244:2::2   │
+  │ pod-1b   10.244.1.3         │  └─────────────────────────────┘
+  │          fd00:10:244:1::3   │
   └─────────────────────────────┘
 `);
 });
