@@ -7,10 +7,12 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openFakeNftDriver } from '../kernel/nft/fake.ts';
 import { createFakeRouteDriver, type FakeKernelOptions, type FakeRouteDriver } from '../kernel/route/fake.ts';
 import { routeStepText } from '../kernel/route/text.ts';
+import { FakeWireguard } from '../kernel/wireguard/fake.ts';
 import { realClock } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
 import { DirectoryLeaseStore } from '../store/directory/directory-lease-store.ts';
 import { type Agent, createAgent } from './agent.ts';
+import { openCarrier } from './carrier/open-carrier.ts';
 import { createMacKeeper } from './device-macs.ts';
 import { createLeaseHolder } from './lease-holder.ts';
 import { openMadeRecord } from './made-record.ts';
@@ -46,6 +48,7 @@ interface Started {
   readonly agent: Agent;
   readonly route: FakeRouteDriver;
   readonly sysctls: ReturnType<typeof fakeSysctls>;
+  readonly wireguard: FakeWireguard;
   /** As a notification of the kernel does. */
   readonly notify: () => void;
 }
@@ -54,6 +57,7 @@ function start(route: FakeRouteDriver, log = createLog({ level: 'silent' })): St
   const node = 'node-1';
   const store = new DirectoryLeaseStore({ directory: join(directory, 'store') });
   const sysctls = fakeSysctls();
+  const wireguard = new FakeWireguard((link) => route.read().links.get(link)?.detail.kind === 'wireguard');
   let notify = (): void => {};
   const agent = createAgent({
     node,
@@ -74,6 +78,11 @@ function start(route: FakeRouteDriver, log = createLog({ level: 'silent' })): St
     route: { read: () => route.read(), apply: (steps) => route.apply(steps) },
     firewall: createNftFirewall(openFakeNftDriver()),
     sysctls,
+    ...openCarrier({
+      stateDirectory: directory,
+      kernel: { openWireguard: () => wireguard },
+      now: Date.now,
+    }),
     macs: createMacKeeper({ node, path: join(directory, 'macs.json') }),
     made: openMadeRecord(directory),
     holder: createLeaseHolder({
@@ -96,7 +105,7 @@ function start(route: FakeRouteDriver, log = createLog({ level: 'silent' })): St
     await agent.stop();
     await store.close();
   });
-  return { agent, route, sysctls, notify: () => notify() };
+  return { agent, route, sysctls, wireguard, notify: () => notify() };
 }
 
 async function until(agent: Agent, hoped: (status: AgentStatus) => boolean): Promise<AgentStatus> {

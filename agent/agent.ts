@@ -6,6 +6,8 @@ import type { Logger } from '../runtime/log.ts';
 import { createRunner, type Runner, type RunOutcome, type RunReport } from '../runtime/runner.ts';
 import type { LeaseSnapshot, LeaseStore, StoreProblem } from '../store/lease-store.ts';
 import type { NodeRoutes } from './apply-routes.ts';
+import type { WireguardPublicKey } from './backend/backend.ts';
+import type { Carrier } from './carrier/carrier.ts';
 import type { NodeChoices } from './desired-state.ts';
 import type { MacKeeper } from './device-macs.ts';
 import type { Firewall } from './firewall.ts';
@@ -39,6 +41,8 @@ export interface AgentOptions {
   readonly store: LeaseStore;
   readonly route: NodeRoutes;
   readonly firewall: Firewall;
+  readonly carrier: Carrier;
+  readonly wireguardKey: WireguardPublicKey;
   /** What flannel left beside ours; stays if absent. */
   readonly flannelRules?: FlannelRules | undefined;
   readonly podRules?: PodRulesKeeper | undefined;
@@ -130,6 +134,7 @@ export function createAgent(options: AgentOptions): Agent {
       const desired = pass?.applied === true ? pass.desired : undefined;
       if (desired !== undefined) {
         if (options.firewall.changed() || options.podRules?.changed() === true) runner.trigger('firewall');
+        if (options.carrier.changed()) runner.trigger('carrier');
         // Not at once: the link of a pod that is being made is astray for a moment.
         const names = strayPodLinks(options.route.read(false)).join(' ');
         if (names === '') toldStray = '';

@@ -72,8 +72,10 @@ export function unprogrammedPeers(
   const reasons = new Map<PeerPlan, string>();
   for (const peer of peers) {
     const left = remaining.size === 0 ? undefined : namesOf(peer).find((name) => remaining.has(name));
+    const uncarried = failed.size === 0 ? undefined : peer.keys.carried?.find((name) => failed.has(name));
     if (peer.problem !== undefined) reasons.set(peer, peer.problem);
     else if (left !== undefined) reasons.set(peer, errorMessage(failed.get(left)));
+    else if (uncarried !== undefined) reasons.set(peer, errorMessage(failed.get(uncarried)));
   }
   return reasons;
 }

@@ -227,7 +227,12 @@ function removeFiles(options: CleanupOptions, report: Report): void {
     report.left.push(`${stateDirectory}: needed to clean up what failed`);
     return;
   }
-  for (const path of [socketPath, join(stateDirectory, 'macs.json'), made.path]) {
+  for (const path of [
+    socketPath,
+    join(stateDirectory, 'macs.json'),
+    join(stateDirectory, 'wireguard.key'),
+    made.path,
+  ]) {
     removeFile(path, { report, dryRun });
   }
   if (!dryRun) removeIfEmpty(stateDirectory);

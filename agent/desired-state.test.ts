@@ -11,7 +11,14 @@ import { type DesiredState, desiredState, type NodeChoices } from './desired-sta
 import { hashedMac } from './device-macs.ts';
 import { peerName } from './peer-name.ts';
 import { routeLookup } from './route-lookup.ts';
-import { leaseMap, sampleConfig, sampleLease, sampleMachine, sampleUnderlay } from './sample-cluster.ts';
+import {
+  leaseMap,
+  sampleConfig,
+  sampleLease,
+  sampleMachine,
+  sampleUnderlay,
+  sampleWireguardKey,
+} from './sample-cluster.ts';
 
 const choices: NodeChoices = {
   bridge: 'cni0',
@@ -32,7 +39,12 @@ function desire({ config, peers, families = [4], more = {} }: Sample): DesiredSt
   const underlay = sampleUnderlay(families);
   const macs = (link: string) => hashedMac('node-1', link);
   const { subnet, subnet6 } = sampleLease({ number: 1, families });
-  const own = { node: 'node-1', subnet, subnet6, ...advertise({ config, underlay, macs }) };
+  const own = {
+    node: 'node-1',
+    subnet,
+    subnet6,
+    ...advertise({ config, underlay, macs, wireguardKey: sampleWireguardKey }),
+  };
   return desiredState({
     config,
     own,

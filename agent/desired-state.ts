@@ -1,6 +1,12 @@
 // The whole state that a node should have, as one pure function of configuration, leases, underlay and settings. It reads
 // nothing and applies nothing.
-import { netloomRouteProtocol, type RouteState, routeState } from '../kernel/route/objects.ts';
+import {
+  netloomRouteProtocol,
+  type Route,
+  type RouteState,
+  routeKey,
+  routeState,
+} from '../kernel/route/objects.ts';
 import type { RouteScope } from '../kernel/route/step.ts';
 import type { Lease } from '../store/lease.ts';
 import type { NetworkConfig } from '../store/network-config.ts';
@@ -9,6 +15,7 @@ import type { DeviceMacs, PeerPlan } from './backend/backend.ts';
 import { backendDevices } from './backend/choose-backend.ts';
 import { isBackendDevice } from './backend/device-names.ts';
 import { gatewayOf, nodeSysctls, planBridge } from './bridge.ts';
+import type { CarrierPlan } from './carrier/carrier.ts';
 import { flannelRoutes } from './flannel/flannel-routes.ts';
 import { type MasqueradeChoices, type MasqueradeInput, masqueradeInput } from './masquerade-input.ts';
 import { type OccupiedLinks, occupiedLinks, withoutLinks, withoutWay } from './occupied-links.ts';
@@ -49,6 +56,7 @@ export interface DesiredState {
   readonly sysctls: ReadonlyMap<string, string>;
   /** Path -> text, mode 0644. */
   readonly files: ReadonlyMap<string, string>;
+  readonly carrier: CarrierPlan;
   readonly peers: readonly PeerPlan[];
   readonly rejected: readonly RejectedPeer[];
   readonly occupied: OccupiedLinks;
@@ -59,8 +67,8 @@ export interface DesiredState {
 /** The same whatever the table was used for before: that of the last pass makes it quick. */
 export function desiredState(input: DesiredInput, table: PeerTable = createPeerTable()): DesiredState {
   const { config, own, choices, macs } = input;
-  const { peers, rejected, ...ways } = table.update(input);
-  const { links, addresses, mtu } = backendDevices(input);
+  const { peers, rejected, carried, ...ways } = table.update(input);
+  const { links, addresses, mtu, routes = [], carriers = [] } = backendDevices(input);
   const bridge = planBridge({ name: choices.bridge, own, mac: macs(choices.bridge), mtu });
   const devices = links.map(({ name }) => name);
   const wanted = [...devices, choices.bridge];
@@ -74,6 +82,7 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
       addresses: [...addresses, ...bridge.addresses],
     }),
     ...ways,
+    ...(routes.length === 0 ? {} : { routes: new Map([...ways.routes, ...routes.map(keyedRoute)]) }),
   };
   return {
     route: withoutLinks(route, occupied),
@@ -89,11 +98,16 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
     sysctls: nodeSysctls(made, { ip4: own.subnet !== undefined, ip6: own.subnet6 !== undefined }),
     // Others may read subnet.env as soon as they see theirs.
     files: new Map([[choices.subnetFile, subnetEnv(input, mtu)], ...(choices.files ?? [])]),
+    carrier: { devices: carriers.filter(({ link }) => !occupied.has(link)), peers: carried },
     peers: withoutWay(peers, devices, occupied),
     rejected,
     occupied,
     mtu,
   };
+}
+
+function keyedRoute(route: Route): readonly [string, Route] {
+  return [routeKey(route), route];
 }
 
 /** Links that bear our mark and are not wanted: the device of another VNI, the bridge's former name. */

@@ -9,8 +9,9 @@ import type { LeaseSnapshot } from '../store/lease-store.ts';
 import type { NetworkConfig } from '../store/network-config.ts';
 import { isNetloomAlias } from './alias.ts';
 import { applyRoutes, type NodeRoutes, unprogrammedPeers } from './apply-routes.ts';
-import type { PeerPlan } from './backend/backend.ts';
+import type { Advertisement, PeerPlan, WireguardPublicKey } from './backend/backend.ts';
 import { advertise, whyNotBackend } from './backend/choose-backend.ts';
+import type { Carrier, CarrierPlan } from './carrier/carrier.ts';
 import { type DesiredState, desiredState, type NodeChoices } from './desired-state.ts';
 import type { MacKeeper } from './device-macs.ts';
 import { countRepairs, type Settled } from './drift.ts';
@@ -30,6 +31,8 @@ import { chooseUnderlay, type Underlay, type UnderlaySettings } from './underlay
 export interface PassPorts {
   readonly route: NodeRoutes;
   readonly firewall: Firewall;
+  readonly carrier: Carrier;
+  readonly wireguardKey: WireguardPublicKey;
   /** What flannel left beside ours; stays if absent. */
   readonly flannelRules?: FlannelRules | undefined;
   /** The rules of pods; nobody keeps them if absent. */
@@ -110,7 +113,14 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
   }
   const { underlay } = found;
   const macs = ports.macs.choose({ actual, lease: leaseOf(input.node, snapshot) });
-  const advertisement = advertise({ config, underlay, macs });
+  let advertisement: Advertisement;
+  try {
+    advertisement = advertise({ config, underlay, macs, wireguardKey: ports.wireguardKey });
+  } catch (error) {
+    // The key of this node's WireGuard cannot be had.
+    failed.set('wireguard key', error);
+    return blocked(input, { blockers: [errorMessage(error)], config, underlay, failed });
+  }
   // macs() chooses when it is asked: the bridge's as well, before all are written.
   macs(input.choices.bridge);
   attempt(failed, 'state directory', () => ports.macs.save());
@@ -194,6 +204,16 @@ async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult
     add(steps, kind);
     if (settled !== undefined && unchanged && !settled.failed.has(subject)) add(repairs, kind);
   };
+  const touched = routes.steps.some(({ kind }) => kind.startsWith('link'));
+  const carried = await ports.carrier.ensure(desired.carrier, {
+    signal: input.signal,
+    thorough: input.thorough,
+    touched,
+  });
+  for (const { kind, object } of carried.changes) {
+    note(kind, object, isSameCarried(object, desired, settled?.desired));
+  }
+  for (const [name, error] of carried.failed) failed.set(name, error);
   const sysctls = ensureSysctls(desired.sysctls, ports.sysctls, ports.made.noteSysctl);
   for (const key of sysctls.written) {
     note('sysctl', `sysctl ${key}`, settled?.desired.sysctls.get(key) === desired.sysctls.get(key));
@@ -237,6 +257,13 @@ async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult
     leftovers,
     settled: { route: { desired: desired.route, failed: failedNames }, desired, failed: failedNames },
   };
+}
+
+/** The same was wanted of it before. */
+function isSameCarried(object: string, { carrier }: DesiredState, before: DesiredState | undefined): boolean {
+  const devices = (from: CarrierPlan): string => JSON.stringify(from.devices);
+  if (before === undefined || devices(carrier) !== devices(before.carrier)) return false;
+  return carrier.peers.get(object) === before.carrier.peers.get(object);
 }
 
 /** Whoever masquerades by himself may want flannel's rules: then they stay. */

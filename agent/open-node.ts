@@ -4,6 +4,8 @@ import type { SeenGeneration } from '../kernel/nft/seen-generation.ts';
 import { Poller } from '../kernel/poller.ts';
 import { openRouteDriver } from '../kernel/route/driver.ts';
 import { RouteMirror } from '../kernel/route/mirror.ts';
+import { openWireguard } from '../kernel/wireguard/driver.ts';
+import type { WireguardAccess } from '../kernel/wireguard/objects.ts';
 import type { KernelChange } from './agent.ts';
 import type { NodeRoutes } from './apply-routes.ts';
 import type { Firewall } from './firewall.ts';
@@ -16,6 +18,8 @@ export interface NodeKernel {
   readonly route: NodeRoutes;
   readonly sysctls: Sysctls;
   readonly firewall: Firewall;
+  /** Throws KernelError: isNotSupported when the kernel has none. To be closed by who asked. */
+  openWireguard(): WireguardAccess;
   /** Reports changes from now on. Returns how to stop. */
   watch(onChange: (change: KernelChange) => void): () => void;
   close(): Promise<void>;
@@ -49,6 +53,7 @@ export function openNode({ netns, masquerade, made, beside }: OpenNodeOptions): 
     },
     sysctls: openSysctls(netns),
     firewall,
+    openWireguard: () => openWireguard({ netns }),
     watch(onChange) {
       listener = onChange;
       return () => {

@@ -54,7 +54,7 @@ function placeOf(subnet: Prefix, { subnets }: PeerClaims): number {
 }
 
 interface Claimed {
-  readonly what: 'public address' | 'VTEP MAC';
+  readonly what: 'public address' | 'VTEP MAC' | 'WireGuard key';
   readonly value: string;
 }
 
@@ -66,6 +66,7 @@ function singular(lease: Lease): readonly Claimed[] {
   }
   for (const data of [lease.backendData, lease.backendDataV6]) {
     if (data?.kind === 'vxlan') found.push({ what: 'VTEP MAC', value: data.vtepMac.toString() });
+    if (data?.kind === 'wireguard') found.push({ what: 'WireGuard key', value: data.publicKey.toString() });
   }
   return found;
 }

@@ -6,6 +6,7 @@ import type { FdbEntry, Neighbour, Route, RouteState } from '../kernel/route/obj
 import type { Lease } from '../store/lease.ts';
 import type { BackendInput, PeerParts, PeerPlan } from './backend/backend.ts';
 import { asksForRoutes, peerPlanner } from './backend/choose-backend.ts';
+import type { CarriedPeer } from './carrier/carrier.ts';
 import { claim, type PeerClaims, unclaim, whyNotBeside } from './peer-claims.ts';
 import { bySubnet, checkPeers, type RejectedPeer, whyNotAlone } from './peers.ts';
 import { routesOfOthers } from './route-lookup.ts';
@@ -19,6 +20,8 @@ export interface PeerTableInput extends BackendInput {
 
 /** By the keys of a RouteState. */
 export interface PeerObjects extends Pick<RouteState, 'neighbours' | 'fdb' | 'routes'> {
+  /** By name (carriedName). */
+  readonly carried: ReadonlyMap<string, CarriedPeer>;
   /** Those that are believed, by subnet. */
   readonly peers: readonly PeerPlan[];
   readonly rejected: readonly RejectedPeer[];
@@ -95,6 +98,7 @@ class KnownPeers {
   readonly #neighbours: LayeredMap<Neighbour>;
   readonly #fdb: LayeredMap<FdbEntry>;
   readonly #routes: LayeredMap<Route>;
+  readonly #carried: LayeredMap<CarriedPeer>;
   #peers: readonly PeerPlan[];
   #rejected: readonly RejectedPeer[];
   #objects: PeerObjects | undefined;
@@ -120,6 +124,9 @@ class KnownPeers {
     this.#routes = new LayeredMap(
       new Map(parts.flatMap((each) => keyed(each.plan.keys.routes, each.routes))),
     );
+    this.#carried = new LayeredMap(
+      new Map(parts.flatMap(({ plan, carried = [] }) => keyed(plan.keys.carried ?? [], carried))),
+    );
   }
 
   get objects(): PeerObjects {
@@ -129,6 +136,7 @@ class KnownPeers {
       neighbours: this.#neighbours.snapshot(),
       fdb: this.#fdb.snapshot(),
       routes: this.#routes.snapshot(),
+      carried: this.#carried.snapshot(),
     };
     return this.#objects;
   }
@@ -167,6 +175,7 @@ class KnownPeers {
     for (const each of plan.keys.neighbours) this.#neighbours.delete(each);
     for (const each of plan.keys.fdb) this.#fdb.delete(each);
     for (const each of plan.keys.routes) this.#routes.delete(each);
+    for (const each of plan.keys.carried ?? []) this.#carried.delete(each);
   }
 
   #accept(key: string, parts: PeerParts): void {
@@ -178,6 +187,9 @@ class KnownPeers {
       this.#neighbours.set(name, object);
     for (const [name, object] of keyed(plan.keys.fdb, parts.fdb)) this.#fdb.set(name, object);
     for (const [name, object] of keyed(plan.keys.routes, parts.routes)) this.#routes.set(name, object);
+    for (const [name, object] of keyed(plan.keys.carried ?? [], parts.carried ?? [])) {
+      this.#carried.set(name, object);
+    }
   }
 }
 

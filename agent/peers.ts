@@ -1,7 +1,7 @@
 // Which of the other nodes' leases can be believed. Leases are foreign input: one that overlaps ours, lies outside of the
 // network or claims another node's address is reported and left out, and the rest goes on. What is made of a peer is the backend's.
 import type { Prefix } from '../net/prefix.ts';
-import { type Lease, subnetsOf } from '../store/lease.ts';
+import { type BackendData, type Lease, subnetsOf } from '../store/lease.ts';
 import type { NetworkConfig, SubnetRange } from '../store/network-config.ts';
 import { claim, type PeerClaims, publicAddresses, whyNotBeside } from './peer-claims.ts';
 import type { Underlay } from './underlay.ts';
@@ -98,18 +98,46 @@ export function whyNotAlone(lease: Lease, { config, own, underlay }: PeerCheckIn
   return whyNotItsData(lease, own);
 }
 
-/** The VXLAN data of each family, against our own. */
+/** The data of each family, against our own. */
 function whyNotItsData(lease: Lease, own: Lease): string | undefined {
-  if (own.backendType !== 'vxlan') return undefined;
   const pairs = [
     { subnet: lease.subnet, theirs: lease.backendData, ours: own.backendData },
     { subnet: lease.subnet6, theirs: lease.backendDataV6, ours: own.backendDataV6 },
   ];
   for (const { subnet, theirs, ours } of pairs) {
-    if (subnet === undefined || ours?.kind !== 'vxlan') continue;
-    if (theirs?.kind !== 'vxlan') return `it has no VXLAN data for "${subnet}"`;
-    if (theirs.vni !== ours.vni) return `its VNI is ${theirs.vni}, this node's is ${ours.vni}`;
-    if (theirs.vtepMac.equals(ours.vtepMac)) return `it claims this node's own VTEP MAC "${ours.vtepMac}"`;
+    if (subnet === undefined) continue;
+    const reason =
+      ours?.kind === 'vxlan'
+        ? whyNotVtep(subnet, theirs, ours)
+        : ours?.kind === 'wireguard'
+          ? whyNotKey(subnet, theirs, ours)
+          : undefined;
+    if (reason !== undefined) return reason;
   }
   return undefined;
+}
+
+type DataOf<Kind extends BackendData['kind']> = Extract<BackendData, { kind: Kind }>;
+
+function whyNotVtep(
+  subnet: Prefix,
+  theirs: BackendData | undefined,
+  ours: DataOf<'vxlan'>,
+): string | undefined {
+  if (theirs?.kind !== 'vxlan') return `it has no VXLAN data for "${subnet}"`;
+  if (theirs.vni !== ours.vni) return `its VNI is ${theirs.vni}, this node's is ${ours.vni}`;
+  return theirs.vtepMac.equals(ours.vtepMac)
+    ? `it claims this node's own VTEP MAC "${ours.vtepMac}"`
+    : undefined;
+}
+
+function whyNotKey(
+  subnet: Prefix,
+  theirs: BackendData | undefined,
+  ours: DataOf<'wireguard'>,
+): string | undefined {
+  if (theirs?.kind !== 'wireguard') return `it has no WireGuard key for "${subnet}"`;
+  return theirs.publicKey.equals(ours.publicKey)
+    ? `it claims this node's own WireGuard key "${ours.publicKey}"`
+    : undefined;
 }

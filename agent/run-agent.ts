@@ -13,6 +13,7 @@ import { openLeaseStore } from '../store/open-lease-store.ts';
 import type { SourceStatus } from '../store/source-status.ts';
 import { leaseStoreChoice } from '../store/store-settings.ts';
 import { type Agent, createAgent } from './agent.ts';
+import { openCarrier } from './carrier/open-carrier.ts';
 import { addCniRoute, type CniHandler } from './cni-route.ts';
 import type { NodeChoices } from './desired-state.ts';
 import { createMacKeeper } from './device-macs.ts';
@@ -76,8 +77,15 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
   const metrics = createAgentMetrics(clock.now);
   const podFirewall = openPodFirewall({ netns, beside });
   const pods = createPodList(settings.ipamDirectory);
+  const { carrier, wireguardKey } = openCarrier({
+    stateDirectory: settings.stateDirectory,
+    kernel,
+    now: clock.now,
+  });
   const agent = createAgent({
     pods,
+    carrier,
+    wireguardKey,
     flannelRules: createFlannelRules({ netns }),
     podRules: createPodRulesKeeper({
       records: new AttachmentRecords(settings),
@@ -96,6 +104,7 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
     await Promise.all(servers.map((server) => server.close()));
     await cni?.close();
     await agent.stop();
+    await carrier.close();
     podFirewall.close();
     await store.close();
     await kernel.close();

@@ -4,7 +4,8 @@ import { type RouteObjects, type RouteState, routeState } from '../kernel/route/
 import { IpAddress } from '../net/address.ts';
 import { Mac } from '../net/mac.ts';
 import { Prefix } from '../net/prefix.ts';
-import type { Lease } from '../store/lease.ts';
+import { WireguardKey } from '../net/wireguard-key.ts';
+import type { BackendData, Lease } from '../store/lease.ts';
 import { leaseKey } from '../store/lease-key.ts';
 import { decodeNetworkConfig, type NetworkConfig } from '../store/network-config.ts';
 import type { Underlay } from './underlay.ts';
@@ -54,8 +55,22 @@ export function sampleLease(sample: SampleNode): Lease {
     backendType: backend,
     ...(backend === 'vxlan' && ip4 ? { backendData: data('04') } : {}),
     ...(backend === 'vxlan' && ip6 ? { backendDataV6: data('06') } : {}),
+    ...(backend === 'wireguard' && ip4 ? { backendData: wireguardData(number, 51820) } : {}),
+    ...(backend === 'wireguard' && ip6 ? { backendDataV6: wireguardData(number, 51821) } : {}),
     ...(sample.expiresAt === undefined ? {} : { expiresAt: sample.expiresAt }),
   };
+}
+
+/** The public key of a node: no real one, but of the form. */
+export function sampleKey(number: number): WireguardKey {
+  return WireguardKey.fromBytes(new Uint8Array(32).fill(number));
+}
+
+/** Node 1's. */
+export const sampleWireguardKey = (): WireguardKey => sampleKey(1);
+
+function wireguardData(number: number, port: number): BackendData {
+  return { kind: 'wireguard', publicKey: sampleKey(number), port };
 }
 
 /** As a store's snapshot has them. */

@@ -139,6 +139,7 @@ export function objectCounts(pass: PassResult | undefined): Readonly<Record<stri
   const { desired } = pass ?? {};
   if (desired === undefined) return {};
   const { links, ports, addresses, neighbours, fdb, routes, rules } = desired.route;
+  const { peers: carried } = desired.carrier;
   return {
     link: links.size,
     port: ports.size,
@@ -147,6 +148,7 @@ export function objectCounts(pass: PassResult | undefined): Readonly<Record<stri
     fdb: fdb.size,
     route: routes.size,
     rule: rules.size,
+    ...(carried.size === 0 ? {} : { carried: carried.size }),
     sysctl: desired.sysctls.size,
     file: desired.files.size,
   };

@@ -19,6 +19,7 @@ import {
   sampleLease,
   sampleMachine,
   sampleUnderlay,
+  sampleWireguardKey,
 } from './sample-cluster.ts';
 
 interface ClusterState {
@@ -37,6 +38,7 @@ const vxlan = { Type: 'vxlan' };
 const direct = { Type: 'vxlan', DirectRouting: true };
 const hostGw = { Type: 'host-gw' };
 const ipip = { Type: 'ipip' };
+const wireguard = { Type: 'wireguard' };
 const both = [4, 6] as const;
 
 const states: readonly ClusterState[] = [
@@ -79,6 +81,14 @@ const states: readonly ClusterState[] = [
     peers: [{ number: 2 }, { number: 3, publicIp: '203.0.113.3' }],
   },
   { name: 'ipip, another subnet for us', backend: ipip, own: 9, mtu: 9000, peers: [{ number: 2 }] },
+  { name: 'wireguard', backend: wireguard, peers: [{ number: 2 }, { number: 3 }] },
+  { name: 'wireguard, both families', backend: wireguard, families: both, peers: [{ number: 2 }] },
+  {
+    name: 'wireguard, one device for both',
+    backend: { ...wireguard, Mode: 'auto' },
+    families: both,
+    peers: [{ number: 2 }],
+  },
   { name: 'leases only', backend: { Type: 'alloc' }, peers: [{ number: 2 }] },
   { name: 'both families', backend: vxlan, families: both, peers: [{ number: 2 }, { number: 3 }] },
   { name: 'both families, direct', backend: direct, families: both, peers: [{ number: 2 }] },
@@ -107,7 +117,12 @@ function desire(state: ClusterState, actual: RouteState, table?: PeerTable): Des
   };
   const macs = (link: string) => hashedMac('node-1', link);
   const { subnet, subnet6 } = sampleLease({ number, families });
-  const own: Lease = { node: 'node-1', subnet, subnet6, ...advertise({ config, underlay, macs }) };
+  const own: Lease = {
+    node: 'node-1',
+    subnet,
+    subnet6,
+    ...advertise({ config, underlay, macs, wireguardKey: sampleWireguardKey }),
+  };
   const backend = config.backend.kind === 'opaque' ? '' : config.backend.kind;
   const input: DesiredInput = {
     config,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type Family, IpAddress } from '../net/address.ts';
 import { Mac } from '../net/mac.ts';
 import { Prefix } from '../net/prefix.ts';
+import { WireguardKey } from '../net/wireguard-key.ts';
 import { quote } from './store-error.ts';
 
 const field = <Value>(parse: (text: string) => Value | string) =>
@@ -44,4 +45,11 @@ export const deviceMacField = field((text) => {
   if (mac === undefined) return 'is not a MAC address';
   if (mac.isZero) return 'is the zero MAC address';
   return mac.isMulticast ? 'is a multicast MAC address' : mac;
+});
+
+/** A public key of WireGuard. */
+export const wireguardKeyField = field((text) => {
+  const key = WireguardKey.tryParse(text);
+  if (key === undefined) return 'is not a WireGuard key (32 bytes in base64)';
+  return key.isZero ? 'is the zero key' : key;
 });

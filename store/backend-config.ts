@@ -1,5 +1,6 @@
 // The "Backend" part of a network configuration: which backend, with which options. Whether a node can run it is the agent's question.
 import { z } from 'zod';
+import { WireguardKey } from '../net/wireguard-key.ts';
 import { checkShape, goObject, type JsonValue } from './go-json.ts';
 import type { FieldProblem } from './store-error.ts';
 
@@ -24,8 +25,30 @@ export type IpipConfig = {
   readonly directRouting: boolean;
 };
 
+/**
+ * Which of a peer's addresses its WireGuard is sought at. "separate": a device a family, each at the address of its own; the others have one
+ * device for both families.
+ */
+export type WireguardMode = 'separate' | 'auto' | 'ipv4' | 'ipv6';
+
+export type WireguardConfig = {
+  readonly kind: 'wireguard';
+  /** UDP. */
+  readonly listenPort: number;
+  /** Of the IPv6 device when there is one of its own. */
+  readonly listenPortV6: number;
+  /** A secret that all nodes share, mixed into every handshake. */
+  readonly presharedKey: WireguardKey | undefined;
+  /** The underlay's MTU to count from; undefined: the public interface's. */
+  readonly mtu: number | undefined;
+  /** 0: none. */
+  readonly keepaliveSeconds: number;
+  readonly mode: WireguardMode;
+};
+
 export type BackendConfig =
   | VxlanConfig
+  | WireguardConfig
   | IpipConfig
   | { readonly kind: 'host-gw' }
   /** Leases only: how packets get to the other nodes is somebody else's business. */
@@ -36,22 +59,41 @@ export type BackendConfig =
 /** Linux's default port, not IANA's 4789: flannel leaves the attribute out and gets this. */
 const kernelVxlanPort = 8472;
 
+const mtuField = z
+  .number()
+  .int()
+  .max(0xffff)
+  // RFC 791: every host takes 576 bytes; less leaves nothing inside of the tunnel.
+  .refine((mtu) => mtu === 0 || mtu >= 576, { error: 'want 0 (of the interface) or at least 576' })
+  .nullish();
+
 const vxlanShape = goObject({
   VNI: z.number().int().min(0).max(0xffffff).nullish(),
   Port: z.number().int().min(0).max(0xffff).nullish(),
-  MTU: z
-    .number()
-    .int()
-    .max(0xffff)
-    // RFC 791: every host takes 576 bytes; less leaves nothing inside of the tunnel.
-    .refine((mtu) => mtu === 0 || mtu >= 576, { error: 'want 0 (of the interface) or at least 576' })
-    .nullish(),
+  MTU: mtuField,
   GBP: z.boolean().nullish(),
   Learning: z.boolean().nullish(),
   DirectRouting: z.boolean().nullish(),
 });
 
 const ipipShape = goObject({ DirectRouting: z.boolean().nullish() });
+
+const listenPort = z.number().int().min(1).max(0xffff).nullish();
+
+const wireguardShape = goObject({
+  ListenPort: listenPort,
+  ListenPortV6: listenPort,
+  // The text is a secret: no error may quote it.
+  PSK: z
+    .string()
+    .refine((text) => text === '' || WireguardKey.tryParse(text) !== undefined, {
+      error: 'want 32 bytes in base64, as "wg genpsk" prints them',
+    })
+    .nullish(),
+  MTU: mtuField,
+  PersistentKeepaliveInterval: z.number().int().min(0).max(0xffff).nullish(),
+  Mode: z.enum(['separate', 'auto', 'ipv4', 'ipv6']).nullish(),
+});
 
 const typeShape = goObject({ Type: z.string().max(64).nullish() });
 
@@ -87,6 +129,8 @@ export function decodeBackendConfig(
       return decodeIpip(json, problems);
     case 'vxlan':
       return decodeVxlan(json, problems);
+    case 'wireguard':
+      return decodeWireguard(json, problems);
     default:
       return { kind: 'opaque', type, options: json };
   }
@@ -105,6 +149,21 @@ function decodeVxlan(json: JsonValue, problems: FieldProblem[]): VxlanConfig | u
     gbp: data.GBP ?? false,
     learning: data.Learning ?? false,
     directRouting: data.DirectRouting ?? false,
+  };
+}
+
+function decodeWireguard(json: JsonValue, problems: FieldProblem[]): WireguardConfig | undefined {
+  const { data, problems: found } = checkShape(wireguardShape, json);
+  problems.push(...found.map(within));
+  if (data === undefined) return undefined;
+  return {
+    kind: 'wireguard',
+    listenPort: data.ListenPort ?? 51820,
+    listenPortV6: data.ListenPortV6 ?? 51821,
+    presharedKey: WireguardKey.tryParse(data.PSK ?? ''),
+    mtu: data.MTU || undefined,
+    keepaliveSeconds: data.PersistentKeepaliveInterval ?? 0,
+    mode: data.Mode ?? 'separate',
   };
 }
 

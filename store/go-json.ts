@@ -112,6 +112,8 @@ function wishOf(issue: z.core.$ZodIssue): string {
       return `at most ${issue.maximum}`;
     case 'too_small':
       return `at least ${issue.minimum}`;
+    case 'invalid_value':
+      return `one of ${issue.values.map((each) => JSON.stringify(each)).join(', ')}`;
     default:
       return issue.message;
   }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { IpAddress } from '../net/address.ts';
 import { Mac } from '../net/mac.ts';
 import { Prefix } from '../net/prefix.ts';
+import { WireguardKey } from '../net/wireguard-key.ts';
 import type { JsonValue } from './go-json.ts';
 import type { BackendData, Lease } from './lease.ts';
 import { decodeLease, encodeLease } from './lease-codec.ts';
@@ -44,7 +45,12 @@ describe('a lease value', () => {
     [
       'flannel wireguard',
       '10.5.52.0-24',
-      '{"PublicIP":"192.168.64.3","PublicIPv6":null,"BackendType":"wireguard","BackendData":{"PublicKey":"a+/=","Port":51820}}',
+      '{"PublicIP":"192.168.64.3","PublicIPv6":null,"BackendType":"wireguard","BackendData":{"PublicKey":"IyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyM=","Port":51820}}',
+    ],
+    [
+      'wireguard of a flannel that says no port',
+      '10.5.52.0-24',
+      '{"PublicIP":"192.168.64.3","PublicIPv6":null,"BackendType":"wireguard","BackendData":{"PublicKey":"IyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyM="}}',
     ],
     [
       'a string of the extension backend, escaped as Go does',
@@ -229,6 +235,14 @@ describe('a lease value', () => {
     const data: fc.Arbitrary<BackendData> = fc
       .record({ vni: fc.nat({ max: 0xffffff }), seed: fc.uint8Array({ minLength: 6, maxLength: 6 }) })
       .map(({ vni, seed }) => ({ kind: 'vxlan', vni, vtepMac: Mac.local(seed) }));
+    const wireguard: fc.Arbitrary<BackendData> = fc
+      .record({
+        bytes: fc
+          .uint8Array({ minLength: 32, maxLength: 32 })
+          .filter((all) => all.some((byte) => byte !== 0)),
+        port: fc.option(fc.integer({ min: 1, max: 0xffff }), { nil: undefined }),
+      })
+      .map(({ bytes, port }) => ({ kind: 'wireguard', publicKey: WireguardKey.fromBytes(bytes), port }));
     const opaque: fc.Arbitrary<BackendData> = fc
       .jsonValue({ maxDepth: 3 })
       .filter((json) => json !== null)
@@ -240,20 +254,17 @@ describe('a lease value', () => {
         node: fc.option(fc.stringMatching(/^[a-z0-9][a-z0-9.-]{0,20}$/), { nil: undefined }),
         publicIp: ip4,
         publicIp6: ip6,
-        isVxlan: fc.boolean(),
-        data,
-        opaque,
+        known: fc.oneof(data, wireguard, opaque),
       })
-      .map(({ families, node, publicIp, publicIp6, isVxlan, data: vxlanData, opaque: opaqueData }) => {
+      .map(({ families, node, publicIp, publicIp6, known: backendData }) => {
         const [has4, has6] = [families.includes('4'), families.includes('6')];
-        const backendData = isVxlan ? vxlanData : opaqueData;
         return {
           subnet: has4 ? Prefix.parse('10.5.52.0/24') : undefined,
           subnet6: has6 ? Prefix.parse('fd00:5:52::/64') : undefined,
           node,
           publicIp: has4 ? publicIp : undefined,
           publicIp6: has6 ? publicIp6 : undefined,
-          backendType: isVxlan ? 'vxlan' : 'wireguard',
+          backendType: backendData.kind === 'opaque' ? 'tencent-vpc' : backendData.kind,
           backendData: has4 ? backendData : undefined,
           backendDataV6: has6 ? backendData : undefined,
           expiresAt: undefined,

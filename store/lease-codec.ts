@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import type { IpAddress } from '../net/address.ts';
 import { isIdentifier } from '../net/names.ts';
-import { addressField, deviceMacField, whyNotNodeAddress } from './address-fields.ts';
+import { addressField, deviceMacField, whyNotNodeAddress, wireguardKeyField } from './address-fields.ts';
 import { checkShape, goObject, type JsonValue, jsonField, parseJsonObject, printGoJson } from './go-json.ts';
 import type { BackendData, Lease } from './lease.ts';
 import type { LeaseSubnets } from './lease-key.ts';
@@ -29,6 +29,12 @@ const vxlanShape = goObject({
   VtepMAC: deviceMacField,
 });
 
+const wireguardShape = goObject({
+  PublicKey: wireguardKeyField,
+  // Go's zero is "not set".
+  Port: z.number().int().min(0).max(0xffff).nullish(),
+});
+
 type Problems = FieldProblem[];
 
 /** The value that flannel's json.Marshal would write, and "Node" when the lease has a node. */
@@ -50,6 +56,11 @@ export function encodeBackendData(data: BackendData): JsonValue {
   switch (data.kind) {
     case 'vxlan':
       return { VNI: data.vni, VtepMAC: data.vtepMac.toString() };
+    case 'wireguard':
+      return {
+        PublicKey: data.publicKey.toString(),
+        ...(data.port === undefined ? {} : { Port: data.port }),
+      };
     case 'opaque':
       return data.json;
     default:
@@ -127,17 +138,23 @@ function decodeBackendData(
   problems: Problems,
 ): BackendData | undefined {
   if (withoutData.has(backendType)) return undefined;
-  if (backendType !== 'vxlan') return json === undefined ? undefined : { kind: 'opaque', json };
+  if (backendType !== 'vxlan' && backendType !== 'wireguard') {
+    return json === undefined ? undefined : { kind: 'opaque', json };
+  }
   if (json === undefined) {
     if (needed) problems.push({ field, message: 'is missing' });
     return undefined;
   }
+  const within = (problem: FieldProblem): FieldProblem => ({
+    ...problem,
+    field: problem.field === '' ? field : `${field}.${problem.field}`,
+  });
+  if (backendType === 'wireguard') {
+    const { data, problems: found } = checkShape(wireguardShape, json);
+    problems.push(...found.map(within));
+    return data && { kind: 'wireguard', publicKey: data.PublicKey, port: data.Port || undefined };
+  }
   const { data, problems: found } = checkShape(vxlanShape, json);
-  problems.push(
-    ...found.map((problem) => ({
-      ...problem,
-      field: problem.field === '' ? field : `${field}.${problem.field}`,
-    })),
-  );
-  return data === undefined ? undefined : { kind: 'vxlan', vni: data.VNI, vtepMac: data.VtepMAC };
+  problems.push(...found.map(within));
+  return data && { kind: 'vxlan', vni: data.VNI, vtepMac: data.VtepMAC };
 }

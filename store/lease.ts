@@ -2,12 +2,19 @@
 import type { IpAddress } from '../net/address.ts';
 import type { Mac } from '../net/mac.ts';
 import type { Prefix } from '../net/prefix.ts';
+import type { WireguardKey } from '../net/wireguard-key.ts';
 import type { JsonValue } from './go-json.ts';
 
 /** What a backend publishes for its peers, one family. host-gw, ipip, alloc and udp publish nothing. */
 export type BackendData =
   | { readonly kind: 'vxlan'; readonly vni: number; readonly vtepMac: Mac }
-  /** A backend that this version does not program (wireguard ...): kept as it was read. */
+  | {
+      readonly kind: 'wireguard';
+      readonly publicKey: WireguardKey;
+      /** UDP; undefined: older flannels say none, and mean that of whoever asks. */
+      readonly port: number | undefined;
+    }
+  /** A backend that this version does not program: kept as it was read. */
   | { readonly kind: 'opaque'; readonly json: JsonValue };
 
 /** At least one of the subnets is there, and each has its public address and what its backend needs. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { defaultBackend } from './backend-config.ts';
+import { WireguardKey } from '../net/wireguard-key.ts';
+import { type BackendConfig, defaultBackend } from './backend-config.ts';
 import { decodeNetworkConfig, type NetworkConfig, type SubnetRange } from './network-config.ts';
 import { StoreError } from './store-error.ts';
 
@@ -20,6 +21,17 @@ function problemsOf(value: object): readonly string[] {
 }
 
 const v6 = { EnableIPv4: false, EnableIPv6: true };
+
+const psk = 'IyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyM=';
+const wireguard: BackendConfig = {
+  kind: 'wireguard',
+  listenPort: 51820,
+  listenPortV6: 51821,
+  presharedKey: undefined,
+  mtu: undefined,
+  keepaliveSeconds: 0,
+  mode: 'separate',
+};
 
 describe('a network configuration', () => {
   test.each<[object, string | undefined, string | undefined]>([
@@ -120,6 +132,25 @@ describe('a network configuration', () => {
         'Backend.GBP: want a boolean, not 1',
       ],
     ],
+    // What may be a secret is not said.
+    [
+      {
+        ...net,
+        Backend: {
+          Type: 'wireguard',
+          ListenPort: 0,
+          PSK: 'sesame',
+          PersistentKeepaliveInterval: -1,
+          Mode: 'mesh',
+        },
+      },
+      [
+        'Backend.ListenPort: want at least 1, not 0',
+        'Backend.PSK: want 32 bytes in base64, as "wg genpsk" prints them',
+        'Backend.PersistentKeepaliveInterval: want at least 0, not -1',
+        'Backend.Mode: want one of "separate", "auto", "ipv4", "ipv6", not "mesh"',
+      ],
+    ],
   ])('%j is refused', (value, problems) => {
     expect(problemsOf(value)).toEqual(problems);
   });
@@ -154,9 +185,31 @@ describe('a network configuration', () => {
       { Type: 'IPIP', directRouting: true },
       { kind: 'ipip', directRouting: true },
     ],
+    [{ Type: 'wireguard' }, wireguard],
     [
-      { Type: 'wireguard', PSK: 'x' },
-      { kind: 'opaque', type: 'wireguard', options: { Type: 'wireguard', PSK: 'x' } },
+      {
+        Type: 'WireGuard',
+        listenPort: 1,
+        ListenPortV6: 65535,
+        PSK: psk,
+        MTU: 1400,
+        PersistentKeepaliveInterval: 25,
+        Mode: 'auto',
+      },
+      {
+        kind: 'wireguard',
+        listenPort: 1,
+        listenPortV6: 65535,
+        presharedKey: WireguardKey.parse(psk),
+        mtu: 1400,
+        keepaliveSeconds: 25,
+        mode: 'auto',
+      },
+    ],
+    [{ Type: 'wireguard', PSK: '', MTU: 0, ListenPort: null }, wireguard],
+    [
+      { Type: 'tencent-vpc', x: 1 },
+      { kind: 'opaque', type: 'tencent-vpc', options: { Type: 'tencent-vpc', x: 1 } },
     ],
   ])('has for the backend %j: %j', (backend, expected) => {
     expect(decode({ ...net, Backend: backend }).backend).toEqual(expected);

@@ -5,8 +5,10 @@ import type { FdbEntry, InterfaceAddress, Link, Neighbour, Route } from '../../k
 import type { IpAddress } from '../../net/address.ts';
 import type { Mac } from '../../net/mac.ts';
 import type { Prefix } from '../../net/prefix.ts';
+import type { WireguardKey } from '../../net/wireguard-key.ts';
 import type { Lease } from '../../store/lease.ts';
 import type { NetworkConfig } from '../../store/network-config.ts';
+import type { CarriedPeer, CarrierDevice } from '../carrier/carrier.ts';
 import type { RouteLookup } from '../route-lookup.ts';
 import type { Underlay } from '../underlay.ts';
 
@@ -14,6 +16,9 @@ import type { Underlay } from '../underlay.ts';
 export interface BackendDevices {
   readonly links: readonly Link[];
   readonly addresses: readonly InterfaceAddress[];
+  /** Routes of the whole network's; a peer's own are its parts. */
+  readonly routes?: readonly Route[];
+  readonly carriers?: readonly CarrierDevice[];
   /** The pods' MTU. */
   readonly mtu: number;
 }
@@ -24,14 +29,15 @@ export interface PeerParts {
   readonly neighbours: readonly Neighbour[];
   readonly fdb: readonly FdbEntry[];
   readonly routes: readonly Route[];
+  readonly carried?: readonly CarriedPeer[];
 }
 
 /** How the packets of one peer go; "external" is not this node's business. */
-export type PeerPath = 'vxlan' | 'ipip' | 'direct' | 'external' | 'unreachable';
+export type PeerPath = 'vxlan' | 'ipip' | 'wireguard' | 'direct' | 'external' | 'unreachable';
 
 /** True when they go through a device of the backend's. */
 export function isTunnelled(path: PeerPath): boolean {
-  return path === 'vxlan' || path === 'ipip';
+  return path === 'vxlan' || path === 'ipip' || path === 'wireguard';
 }
 
 export interface PeerPlan {
@@ -47,6 +53,8 @@ export interface PeerKeys {
   readonly neighbours: readonly string[];
   readonly fdb: readonly string[];
   readonly routes: readonly string[];
+  /** Names of what carriers do for it. */
+  readonly carried?: readonly string[];
 }
 
 export interface BackendInput {
@@ -64,6 +72,9 @@ export type Advertisement = Pick<
 
 /** The hardware addresses of the devices that Netloom makes, by link name. */
 export type DeviceMacs = (link: string) => Mac;
+
+/** The public key of this node's WireGuard. Throws when it cannot be had: the file of the private one is spoilt ... */
+export type WireguardPublicKey = () => WireguardKey;
 
 /** One family of a peer: its subnet and the address that it is reached by. */
 export interface PeerFamily {

@@ -28,14 +28,33 @@ test.each([
     'Cannot run backend "host-gw": the public address "203.0.113.1" is not "192.0.2.1" of interface "eth0", and peers must be able to route through it',
   ],
   [
-    { Type: 'wireguard', PSK: 'x' },
+    { Type: 'tencent-vpc' },
     sampleUnderlay(),
-    'Cannot run backend "wireguard": "vxlan", "host-gw", "ipip" and "alloc" are supported',
+    'Cannot run backend "tencent-vpc": "vxlan", "host-gw", "wireguard", "ipip" and "alloc" are supported',
+  ],
+  [{ Type: 'wireguard' }, translated, undefined],
+  [
+    { Type: 'wireguard', Mode: 'ipv6' },
+    sampleUnderlay(),
+    'Cannot run backend "wireguard" with "Mode" "ipv6": the network has no IPv6',
   ],
   [{ Type: 'ipip' }, translated, undefined],
   [{ Type: 'alloc' }, translated, undefined],
 ])('%j', (backend, underlay, reason) => {
   expect(whyNotBackend(sampleConfig({ backend }), underlay)).toBe(reason);
+});
+
+test('two devices of wireguard do not listen on one port', () => {
+  const families = [4, 6] as const;
+  const reason = (backend: object) =>
+    whyNotBackend(
+      sampleConfig({ backend: { Type: 'wireguard', ...backend }, families }),
+      sampleUnderlay(families),
+    );
+  expect(reason({ ListenPort: 51821 })).toBe(
+    'Cannot run backend "wireguard": "ListenPort" and "ListenPortV6" are both 51821, and there are two devices',
+  );
+  expect(reason({ ListenPort: 51821, Mode: 'auto' })).toBeUndefined();
 });
 
 test('ipip has no IPv6', () => {

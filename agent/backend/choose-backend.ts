@@ -3,15 +3,25 @@ import type { Lease } from '../../store/lease.ts';
 import type { NetworkConfig } from '../../store/network-config.ts';
 import type { Underlay } from '../underlay.ts';
 import { advertiseAlloc, allocDevices, planAllocPeer } from './alloc.ts';
-import type { Advertisement, BackendDevices, BackendInput, DeviceMacs, PeerParts } from './backend.ts';
+import type {
+  Advertisement,
+  BackendDevices,
+  BackendInput,
+  DeviceMacs,
+  PeerParts,
+  WireguardPublicKey,
+} from './backend.ts';
 import { advertiseHostGw, hostGwDevices, planHostGwPeer, whyNotHostGw } from './host-gw.ts';
 import { advertiseIpip, ipipDevices, planIpipPeer, whyNotIpip } from './ipip.ts';
 import { advertiseVxlan, planVxlanPeer, vxlanDevices, whyNotVxlan } from './vxlan.ts';
+import { advertiseWireguard, planWireguardPeer, whyNotWireguard, wireguardDevices } from './wireguard.ts';
 
 export interface AdvertiseInput {
   readonly config: NetworkConfig;
   readonly underlay: Underlay;
   readonly macs: DeviceMacs;
+  /** Only asked for where it is needed. */
+  readonly wireguardKey: WireguardPublicKey;
 }
 
 /** Why the configured backend cannot run on this node; undefined when it can. */
@@ -22,25 +32,29 @@ export function whyNotBackend(config: NetworkConfig, underlay: Underlay): string
       return whyNotVxlan(backend, config);
     case 'ipip':
       return whyNotIpip(config);
+    case 'wireguard':
+      return whyNotWireguard(backend, config);
     case 'host-gw':
       return whyNotHostGw(underlay);
     case 'alloc':
       return undefined;
     case 'opaque':
-      return `Cannot run backend ${JSON.stringify(backend.type)}: "vxlan", "host-gw", "ipip" and "alloc" are supported`;
+      return `Cannot run backend ${JSON.stringify(backend.type)}: "vxlan", "host-gw", "wireguard", "ipip" and "alloc" are supported`;
     default:
       return backend satisfies never;
   }
 }
 
 /** What this node tells the others. */
-export function advertise({ config, underlay, macs }: AdvertiseInput): Advertisement {
+export function advertise({ config, underlay, macs, wireguardKey }: AdvertiseInput): Advertisement {
   const { backend } = config;
   switch (backend.kind) {
     case 'vxlan':
       return advertiseVxlan({ network: config, config: backend, underlay, macs });
     case 'ipip':
       return advertiseIpip(underlay);
+    case 'wireguard':
+      return advertiseWireguard({ network: config, config: backend, underlay, publicKey: wireguardKey });
     case 'host-gw':
       return advertiseHostGw(underlay);
     case 'alloc':
@@ -60,6 +74,8 @@ export function backendDevices(input: BackendInput): BackendDevices {
       return vxlanDevices({ ...input, vxlan: backend });
     case 'ipip':
       return ipipDevices(input);
+    case 'wireguard':
+      return wireguardDevices({ ...input, wireguard: backend });
     case 'host-gw':
       return hostGwDevices(input);
     case 'alloc':
@@ -83,6 +99,10 @@ export function peerPlanner(input: BackendInput): (lease: Lease) => PeerParts {
       const ipipInput = { ...input, ipip: backend };
       return (lease) => planIpipPeer(lease, ipipInput);
     }
+    case 'wireguard': {
+      const wireguardInput = { ...input, wireguard: backend };
+      return (lease) => planWireguardPeer(lease, wireguardInput);
+    }
     case 'host-gw':
       return (lease) => planHostGwPeer(lease, input);
     case 'alloc':
@@ -102,6 +122,7 @@ export function asksForRoutes({ backend }: NetworkConfig): boolean {
     case 'vxlan':
     case 'ipip':
       return backend.directRouting;
+    case 'wireguard':
     case 'alloc':
     case 'opaque':
       return false;

@@ -2,10 +2,11 @@
 import type { Link } from '../../kernel/route/objects.ts';
 import { ipipDeviceName } from './ipip.ts';
 import { isVxlanDeviceName } from './vxlan.ts';
+import { isWireguardDeviceName } from './wireguard.ts';
 
 /** True for a name that a backend's device can have. */
 export function isBackendDeviceName(name: string): boolean {
-  return name === ipipDeviceName || isVxlanDeviceName(name);
+  return name === ipipDeviceName || isVxlanDeviceName(name) || isWireguardDeviceName(name);
 }
 
 /** True for a link that a backend could have made; that one of ours did, its alias tells. */
@@ -15,6 +16,8 @@ export function isBackendDevice({ name, detail }: Pick<Link, 'name' | 'detail'>)
       return isVxlanDeviceName(name);
     case 'ipip':
       return name === ipipDeviceName;
+    case 'wireguard':
+      return isWireguardDeviceName(name);
     default:
       return false;
   }

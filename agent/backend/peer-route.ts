@@ -1,6 +1,6 @@
-// The route to a peer's subnet, as every backend makes it: ours by its protocol number, in table main.
+// The route to a peer's subnet or to the whole network, as every backend makes it: ours by its protocol number, in table main.
 
-import { netloomRouteProtocol, type Route } from '../../kernel/route/objects.ts';
+import { type NextHop, netloomRouteProtocol, type Route } from '../../kernel/route/objects.ts';
 import type { IpAddress } from '../../net/address.ts';
 import type { Prefix } from '../../net/prefix.ts';
 
@@ -17,14 +17,24 @@ export interface PeerRouteInput {
 }
 
 export function peerRoute({ subnet, gateway, link, onlink }: PeerRouteInput): Route {
+  const hop = onlink === true ? { gateway, link, onlink } : { gateway, link };
+  return ourRoute(subnet, 'global', hop);
+}
+
+/** For a device that finds out by itself where a packet of the network goes. */
+export function networkRoute({ network, link }: { readonly network: Prefix; readonly link: string }): Route {
+  return ourRoute(network, 'link', { link });
+}
+
+function ourRoute(destination: Prefix, scope: 'global' | 'link', hop: NextHop): Route {
   return {
-    destination: subnet,
+    destination,
     table: mainTable,
-    priority: subnet.family === 4 ? 0 : ip6Priority,
+    priority: destination.family === 4 ? 0 : ip6Priority,
     protocol: netloomRouteProtocol,
     type: 'unicast',
     // IPv6 routes have no scope.
-    ...(subnet.family === 4 ? { scope: 'global' } : {}),
-    hops: [onlink === true ? { gateway, link, onlink } : { gateway, link }],
+    ...(destination.family === 4 ? { scope } : {}),
+    hops: [hop],
   };
 }

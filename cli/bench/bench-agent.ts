@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Agent, createAgent } from '../../agent/agent.ts';
+import { openCarrier } from '../../agent/carrier/open-carrier.ts';
 import { createMacKeeper } from '../../agent/device-macs.ts';
 import { createLeaseHolder } from '../../agent/lease-holder.ts';
 import { openMadeRecord } from '../../agent/made-record.ts';
@@ -72,6 +73,7 @@ export function startBenchAgent(options: BenchAgentOptions): BenchAgent {
     route: kernel.route,
     firewall: kernel.firewall,
     sysctls: kernel.sysctls,
+    ...openCarrier({ stateDirectory: directory, kernel, now: Date.now }),
     watchKernel: kernel.watch,
     made,
     macs: createMacKeeper({ node, path: join(directory, 'macs.json') }),

@@ -16,12 +16,14 @@ describe('the fake, as every driver', () => {
 describe('the place of a peer', () => {
   const peer = casePeer(2);
   const wanted = { privateKey: caseKey(1), listenPort: 51820, peers: peerMap([peer]) };
-  const elsewhere: Endpoint = { ...casePeer(3).endpoint, address: casePeer(9).endpoint?.address } as Endpoint;
-  const access = () => {
+  const endpoint = peer.endpoint as Endpoint;
+  const elsewhere: Endpoint = { address: (casePeer(9).endpoint as Endpoint).address, port: 1234 };
+  const soughtAt = (place: Endpoint) => new Map([[peer.publicKey.toString(), place]]);
+  const access = (heardAt = elsewhere) => {
     const fake = new FakeWireguard(() => true);
     const empty = { privateKey: undefined, publicKey: undefined, listenPort: 0, peers: new Map() };
     fake.apply(planWireguard({ link: caseLink, wanted, actual: empty, now: 0 }));
-    fake.hear(caseLink, { publicKey: peer.publicKey, endpoint: elsewhere, at: 1_000_000 });
+    fake.hear(caseLink, { publicKey: peer.publicKey, endpoint: heardAt, at: 1_000_000 });
     return fake;
   };
   const plan = (fake: FakeWireguard, now: number, more = {}) => {
@@ -32,15 +34,19 @@ describe('the place of a peer', () => {
   const move = `wg set wg-test peer ${peer.publicKey} preshared-key /dev/null endpoint 192.0.2.2:51820 persistent-keepalive off allowed-ips 10.244.2.0/24`;
 
   test('is where it is heard from, as long as it is', () => {
-    expect(plan(access(), 1_180_000)).toEqual([]);
-    expect(plan(access(), 1_180_001)).toEqual([move]);
+    const sought = soughtAt(endpoint);
+    expect(plan(access(), 1_180_000, { sought })).toEqual([]);
+    expect(plan(access(), 1_180_001, { sought })).toEqual([move]);
+  });
+
+  test('is by its address while nobody knows where it was sought: a port is a translator’s', () => {
+    expect(plan(access(), 1_000_001)).toEqual([move]);
+    expect(plan(access({ ...elsewhere, address: endpoint.address }), 1_000_001)).toEqual([]);
   });
 
   test('is another at once when it is to be sought elsewhere than before', () => {
-    const key = peer.publicKey.toString();
-    const { endpoint } = peer;
-    expect(plan(access(), 1_000_001, { sought: new Map([[key, endpoint]]) })).toEqual([]);
-    expect(plan(access(), 1_000_001, { sought: new Map([[key, elsewhere]]) })).toEqual([move]);
+    expect(plan(access(), 1_000_001, { sought: soughtAt(endpoint) })).toEqual([]);
+    expect(plan(access(), 1_000_001, { sought: soughtAt(elsewhere) })).toEqual([move]);
   });
 
   test('stays when only the rest of the peer changes', () => {
@@ -48,7 +54,8 @@ describe('the place of a peer', () => {
     const other = { ...wanted, peers: peerMap([{ ...peer, keepaliveSeconds: 25 }]) };
     const actual = fake.read(caseLink);
     if (actual === undefined) throw new TypeError('Cannot find the device');
-    const steps = planWireguard({ link: caseLink, wanted: other, actual, now: 1_000_001 });
+    const sought = soughtAt(endpoint);
+    const steps = planWireguard({ link: caseLink, wanted: other, actual, sought, now: 1_000_001 });
     expect(steps.map(wireguardStepText)).toEqual([
       `wg set wg-test peer ${peer.publicKey} preshared-key /dev/null persistent-keepalive 25 allowed-ips 10.244.2.0/24`,
     ]);

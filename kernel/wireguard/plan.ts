@@ -16,7 +16,10 @@ export interface WireguardPlanInput {
   readonly link: string;
   readonly wanted: WireguardDevice;
   readonly actual: WireguardDeviceState;
-  /** Where each peer was sought last, by its public key: who is to be sought elsewhere since then is so at once. */
+  /**
+   * Where each peer was sought last, by its public key: who is to be sought elsewhere since then is so at once. Of whom that is not known, the
+   * address counts and not the port: translators change ports.
+   */
   readonly sought?: ReadonlyMap<string, Endpoint> | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -69,5 +72,7 @@ function mustMove(
   if (actual.endpoint !== undefined && endpointText(actual.endpoint) === place) return false;
   const before = sought?.get(wanted.publicKey.toString());
   if (before !== undefined && endpointText(before) !== place) return true;
+  const heardAt = actual.endpoint?.address;
+  if (before === undefined && heardAt !== undefined && !heardAt.equals(wanted.endpoint.address)) return true;
   return actual.lastHandshake === undefined || now - actual.lastHandshake > deadAfterMs;
 }

@@ -15,9 +15,12 @@ const store = (share: string): string => join(share, 'leases');
 export const serviceDirectory = (share: string): string => join(share, 'services');
 
 /** The directory that all nodes share, as they would share etcd and the API server. */
-export function makeStore(share: string): void {
+export function makeStore(
+  share: string,
+  backend: Readonly<Record<string, unknown>> = { Type: 'vxlan' },
+): void {
   for (const directory of [store(share), serviceDirectory(share)]) mkdirSync(directory, { recursive: true });
-  const config = { Network: '10.244.0.0/16', Backend: { Type: 'vxlan' } };
+  const config = { Network: '10.244.0.0/16', Backend: backend };
   writeFileSync(join(store(share), 'config'), JSON.stringify(config));
 }
 
@@ -99,20 +102,21 @@ export async function askFrom(
   return (await machine.shell(asking(pod, address, port), { seconds: 300 })).trim();
 }
 
-/** Overlay of nodes whose wires carry 1500. */
-const overlayMtu = 1450;
+/** VXLAN's, of nodes whose wires carry 1500. */
+const vxlanMtu = 1450;
 const headers = 28;
 
-/** Every pod reaches every other: full packets that may not be split, and HTTP. `pods` is where they are. */
+/** Every pod reaches every other: full packets of the pods' MTU that may not be split, and HTTP. `pods` is where they are. */
 export async function expectMesh(
   pods: ReadonlyMap<string, { readonly machine: Machine; readonly address: string }>,
+  mtu = vxlanMtu,
 ): Promise<void> {
   await Promise.all(
     [...pods].map(async ([pod, { machine }]) => {
       const others = [...pods].filter(([other]) => other !== pod);
       const lines = others.map(
         ([, { address }]) =>
-          `ip netns exec ${pod} ping -c 3 -i 0.2 -W 10 -n -q -M do -s ${overlayMtu - headers} ${address} >/dev/null && ${asking(pod, address, 8080)}`,
+          `ip netns exec ${pod} ping -c 3 -i 0.2 -W 10 -n -q -M do -s ${mtu - headers} ${address} >/dev/null && ${asking(pod, address, 8080)}`,
       );
       const seen = await machine.shell(
         lines.map((line) => `${line} || echo "from ${pod}: no answer"`).join('\n'),

@@ -22,6 +22,7 @@ const cases: readonly { readonly name: string; readonly flags: string; readonly 
     netem: 'delay 10ms 5ms loss 1% reorder 25% duplicate 1%',
   },
   { name: 'nodes that talk by IP in IP', flags: '--backend ipip' },
+  { name: 'nodes that talk by WireGuard', flags: '--backend wireguard' },
   { name: 'services by IPVS', flags: '--proxy-mode ipvs' },
 ];
 

@@ -1,0 +1,64 @@
+// What carries packets to the peers beside the objects of rtnetlink: the peers of a WireGuard device, for one. A backend says what it wants
+// of it (CarrierPlan), and a carrier of that kind makes it so. Which kinds there are, carriers.ts knows how to run.
+import type { WireguardPeer } from '../../kernel/wireguard/objects.ts';
+import type { WireguardKey } from '../../net/wireguard-key.ts';
+
+/** What a carrier needs whoever the peers are. */
+export type CarrierDevice = {
+  readonly kind: 'wireguard';
+  readonly link: string;
+  /** UDP. */
+  readonly listenPort: number;
+  readonly publicKey: WireguardKey;
+};
+
+/** What a carrier does for one peer. */
+export type CarriedPeer = {
+  readonly kind: 'wireguard';
+  readonly link: string;
+  readonly peer: WireguardPeer;
+};
+
+export type CarrierKind = CarrierDevice['kind'];
+
+export interface CarrierPlan {
+  readonly devices: readonly CarrierDevice[];
+  /** By name (carriedName): the same object from pass to pass while nothing of it changes. */
+  readonly peers: ReadonlyMap<string, CarriedPeer>;
+}
+
+/** What errors and reports call it: "flannel-wg peer kEy…=". */
+export function carriedName(carried: CarriedPeer): string {
+  return `${carried.link} peer ${carried.peer.publicKey}`;
+}
+
+export interface CarrierOptions {
+  readonly signal: AbortSignal;
+  /** Look at what is there even if nothing said that it changed. */
+  readonly thorough: boolean;
+  /** Links of the node were made or changed in this pass. */
+  readonly touched: boolean;
+}
+
+/** One thing that was changed. */
+export interface CarrierChange {
+  readonly kind: CarrierKind;
+  /** A peer's name, or the device's. */
+  readonly object: string;
+}
+
+export interface CarrierReport {
+  readonly changes: readonly CarrierChange[];
+  /** What could not be made so, by name. */
+  readonly failed: ReadonlyMap<string, unknown>;
+}
+
+/** One kind of carrier, or all of them. */
+export interface Carrier {
+  /** Makes it so; takes away what an earlier plan wanted and this one does not. Rejects only when aborted. */
+  ensure(plan: CarrierPlan, options: CarrierOptions): Promise<CarrierReport>;
+  /** True when what is there is no longer what `ensure` left: to be asked often, so an answer may be put off while looking is dear. */
+  changed(): boolean;
+  /** What was made stays if it can go on by itself. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,39 @@
+// All carriers as one: each gets what is of its kind, and is opened when something of its kind is wanted for the first time.
+import type { CarriedPeer, Carrier, CarrierKind, CarrierPlan } from './carrier.ts';
+
+export type OpenCarrier = Readonly<Record<CarrierKind, () => Carrier>>;
+
+export function createCarriers(open: OpenCarrier): Carrier {
+  const opened = new Map<CarrierKind, Carrier>();
+
+  /** Those that have something to do, or had. */
+  function needed(plan: CarrierPlan): readonly (readonly [CarrierKind, Carrier])[] {
+    for (const { kind } of plan.devices) if (!opened.has(kind)) opened.set(kind, open[kind]());
+    return [...opened];
+  }
+
+  return {
+    async ensure(plan, options) {
+      const changes = [];
+      const failed = new Map<string, unknown>();
+      for (const [kind, carrier] of needed(plan)) {
+        const report = await carrier.ensure(partOf(plan, kind), options);
+        changes.push(...report.changes);
+        for (const [name, error] of report.failed) failed.set(name, error);
+      }
+      return { changes, failed };
+    },
+    changed: () => [...opened.values()].some((carrier) => carrier.changed()),
+    async close() {
+      for (const carrier of opened.values()) await carrier.close();
+    },
+  };
+}
+
+/** The peers of a plan are of one kind, that of its backend. */
+function partOf(plan: CarrierPlan, kind: CarrierKind): CarrierPlan {
+  const devices = plan.devices.filter((device) => device.kind === kind);
+  return devices.length > 0 ? { devices, peers: plan.peers } : { devices, peers: nobody };
+}
+
+const nobody: ReadonlyMap<string, CarriedPeer> = new Map();
