@@ -138,10 +138,7 @@ export async function icmpEcho(target: IpAddress, options: EchoOptions): Promise
   }
 }
 
-function awaitAnswer(
-  fd: number,
-  wait: EchoOptions & Asked,
-): Promise<EchoAnswer> {
+function awaitAnswer(fd: number, wait: EchoOptions & Asked): Promise<EchoAnswer> {
   const buffer = Buffer.alloc(1 << 16);
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void): void => {

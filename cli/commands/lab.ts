@@ -77,7 +77,11 @@ Nothing outside of its namespaces (/run/netns/netloom-NAME-…) and its director
     .option('--json', 'Print the results as JSON')
     .addHelpText('after', examples('lab check', 'lab check --json | jq ".checks[] | select(.ok | not)"'))
     .action(run(context, async () => (await import('./lab/check.ts')).check));
-  add('matrix', 'Proves every backend, family and proxy mode that this machine can do, a small lab each', 'matrix')
+  add(
+    'matrix',
+    'Proves every backend, family and proxy mode that this machine can do, a small lab each',
+    'matrix',
+  )
     .option(
       '--backend <kind>',
       `Only with ${labBackends.join(', ')}; may be repeated`,
@@ -216,7 +220,9 @@ function addServiceCommands(
     )
     .option('--source-range <network>', 'Who may use the load balancer; may be repeated', collected)
     .addOption(
-      new Option('--ip-family-policy <policy>', 'One family or both; one unless given').choices(ipFamilyPolicies),
+      new Option('--ip-family-policy <policy>', 'One family or both; one unless given').choices(
+        ipFamilyPolicies,
+      ),
     )
     .option(
       '--ip-family <family>',

@@ -47,7 +47,11 @@ export async function openEndpoint(endpoint: {
   for (const { udp } of bindings)
     udp.on('message', (message, from) => {
       const sighting: Sighting = { name: endpoint.name, saw: from.address, port: from.port };
-      udp.send(Buffer.concat([Buffer.from(`${JSON.stringify(sighting)}\n`), message]), from.port, from.address);
+      udp.send(
+        Buffer.concat([Buffer.from(`${JSON.stringify(sighting)}\n`), message]),
+        from.port,
+        from.address,
+      );
     });
   let lastSeen = 0;
   http.on('connection', (socket) => {

@@ -74,7 +74,10 @@ test('no two things of a lab share a name or an address, whatever its size', () 
       const addresses = [...gateways, ...plan.nodes.flatMap((n) => n.addresses)].map(String);
       expect(new Set(addresses).size).toBe(2 * (1 + nodes));
       for (const { addresses: own } of plan.nodes)
-        expect(own.map(({ address }, i) => plan.networks[i]?.gateway.contains(address))).toEqual([true, true]);
+        expect(own.map(({ address }, i) => plan.networks[i]?.gateway.contains(address))).toEqual([
+          true,
+          true,
+        ]);
       for (const pod of plan.pods) expect(podName(pod.name)).toBe(pod.name);
     }),
   );

@@ -38,10 +38,7 @@ test('the file of a lab that an older Netloom made is understood: it had IPv4 al
   };
   expect(decodeLabState(JSON.stringify(old), 'lab.json')).toEqual({
     ...sampleState(),
-    pods: [
-      ...pods,
-      { name: 'web', node: 'n1', netns: 'netloom-default-web', labels: {}, addresses: [] },
-    ],
+    pods: [...pods, { name: 'web', node: 'n1', netns: 'netloom-default-web', labels: {}, addresses: [] }],
   });
 });
 

@@ -3,7 +3,8 @@ import { decodeNetworkConfig } from '../../store/network-config.ts';
 import { familiesOfLab, labNetworks } from './lab-networks.ts';
 import { networkConfig, whyNotNetwork } from './network-config.ts';
 
-const networksOf = (families: 'v4' | 'v6' | 'dual') => familiesOfLab(families).map((family) => labNetworks[family]);
+const networksOf = (families: 'v4' | 'v6' | 'dual') =>
+  familiesOfLab(families).map((family) => labNetworks[family]);
 
 test.each([
   ['v4', '10.244.1.0/24', undefined],

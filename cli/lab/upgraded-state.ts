@@ -36,6 +36,9 @@ export function upgradedState(value: unknown): unknown {
     ],
     outside: place,
     nodes: nodes.map(({ address, ...other }) => ({ ...other, addresses: [address] })),
-    pods: pods.map(({ address, ...other }) => ({ ...other, addresses: address === undefined ? [] : [address] })),
+    pods: pods.map(({ address, ...other }) => ({
+      ...other,
+      addresses: address === undefined ? [] : [address],
+    })),
   };
 }

@@ -38,10 +38,7 @@ export async function matrix(context: CommandContext, given: Given): Promise<voi
   asUsage(() => planLab({ ...lab, backend: 'vxlan' }));
   const { settings } = resolveSettings(proxySettings, {});
   const proxy = proxyOptions(settings);
-  const features = [
-    ...kernelFeatures({ ipvsScheduler: proxy.ipvs.scheduler }),
-    ...proxyModeFeatures(proxy),
-  ];
+  const features = [...kernelFeatures({ ipvsScheduler: proxy.ipvs.scheduler }), ...proxyModeFeatures(proxy)];
   terminal.redraw(`trying ${features.length} features …`);
   const answers = await probeFeatures(features, { signal });
   const rows = await runMatrix({

@@ -61,7 +61,7 @@ function whatNext(
     ...(first === undefined ? [] : (other?.addresses ?? [])).map((address) =>
       inside(first?.name ?? '', `ping -c3 ${address}`),
     ),
-    inside('n1', 'ip route'),
+    ...plan.networks.map(({ family }) => inside('n1', family === 4 ? 'ip route' : 'ip -6 route')),
     inside('n1', `${program} status`),
     `lab service add${flag} web --port 80`,
     `lab check${flag}`,

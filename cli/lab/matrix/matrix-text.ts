@@ -29,7 +29,12 @@ export function matrixText({ kernel, matrix }: MatrixReport, style: Style): read
     ]),
   ];
   const widths = (table[0] ?? []).map((_, i) => Math.max(...table.map((line) => line[i]?.length ?? 0)));
-  const drawn = table.map((line) => line.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd());
+  const drawn = table.map((line) =>
+    line
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
   const failed = matrix.filter(({ state }) => state === 'failed');
   const passed = matrix.filter(({ state }) => state === 'passed');
   const rest = matrix.length - failed.length - passed.length;
@@ -37,7 +42,9 @@ export function matrixText({ kernel, matrix }: MatrixReport, style: Style): read
     `kernel ${kernel}`,
     '',
     ...drawn.map((line, i) => (i === 0 ? style.bold(line) : line)),
-    ...(reasons.length === 0 ? [] : ['', ...reasons.map((reason, i) => style.dim(`${marks['not-here']} ${i + 1}: ${reason}`))]),
+    ...(reasons.length === 0
+      ? []
+      : ['', ...reasons.map((reason, i) => style.dim(`${marks['not-here']} ${i + 1}: ${reason}`))]),
     ...failed.flatMap((row) => ['', ...failureLines(row, style)]),
     '',
     [`${passed.length} passed`, `${failed.length} failed`, `${rest} not here`].join(', '),

@@ -25,16 +25,20 @@ test('what a combination does not need may be missing', () => {
     answer('table', { kind: 'masquerade', name: 'iptables' }),
   ];
   expect(whyNotHere(vxlan, answers)).toBeUndefined();
-  const reason = (name: string) => `there is no title of ${name} here: operation not supported`;
+  const reason = (...names: readonly string[]) =>
+    `missing here: ${names.map((name) => `title of ${name}`).join(', ')}`;
   expect(whyNotHere({ ...vxlan, proxyMode: 'ipvs' }, answers)).toBe(reason('ip_vs'));
   expect(whyNotHere({ ...vxlan, backend: 'ipip' }, answers)).toBe(reason('ipip'));
+  expect(whyNotHere({ ...vxlan, backend: 'ipip', proxyMode: 'ipvs' }, answers)).toBe(reason('ip_vs', 'ipip'));
   expect(whyNotHere({ ...vxlan, families: 'v6' }, answers)).toBe(reason('proxy-nftables-ipv6'));
   expect(whyNotHere({ ...vxlan, families: 'dual' }, answers)).toBe(reason('proxy-nftables-ipv6'));
 });
 
 test('what every node needs, every combination does', () => {
   const missing = [answer('veth', { kind: 'node' })];
-  expect(whyNotHere({ backend: 'host-gw', families: 'v6', proxyMode: 'iptables' }, missing)).toContain('veth');
+  expect(whyNotHere({ backend: 'host-gw', families: 'v6', proxyMode: 'iptables' }, missing)).toContain(
+    'veth',
+  );
 });
 
 test('what could not be probed is tried', () => {

@@ -1,10 +1,6 @@
 // Why a combination cannot be had on this machine: the backend cannot carry the families, or the kernel and its programs lack what the
 // doctor would miss on a node of it. Pure.
-import {
-  type FeatureAnswer,
-  isNeededBy,
-  type NodeSetup,
-} from '../../../agent/doctor/features/feature.ts';
+import { type FeatureAnswer, isNeededBy, type NodeSetup } from '../../../agent/doctor/features/feature.ts';
 import { proxyModeFeatureName } from '../../doctor-proxy-modes.ts';
 import { familiesOfLab, labNetworks } from '../lab-networks.ts';
 import { whyNotNetwork } from '../network-config.ts';
@@ -13,7 +9,7 @@ import type { Combination } from './combination.ts';
 /** What a lab's agents masquerade with unless they are told otherwise. */
 const usualMasquerade = 'nftables';
 
-/** Undefined: it can be tried. A feature that could not be probed is no reason. */
+/** Undefined: it can be tried. A feature that could not be probed is no reason; why one is missing, `netloom doctor` tells. */
 export function whyNotHere(
   { backend, families, proxyMode }: Combination,
   answers: readonly FeatureAnswer[],
@@ -29,9 +25,9 @@ export function whyNotHere(
       .filter((family) => !own.includes(family))
       .map((family) => proxyModeFeatureName(proxyMode, family)),
   );
-  const missing = answers.find(
+  const missing = answers.filter(
     ({ name, state, uses }) =>
       state === 'no' && !spared.has(name) && uses.some((use) => isNeededBy(use, setup)),
   );
-  return missing === undefined ? undefined : `there is no ${missing.title} here: ${missing.why}`;
+  return missing.length === 0 ? undefined : `missing here: ${missing.map(({ title }) => title).join(', ')}`;
 }

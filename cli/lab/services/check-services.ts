@@ -44,7 +44,9 @@ export function checkServices(
   const wishes = usualWishes(families, choices);
   const made = new Map<string, ServiceManifest>();
   const others = [...existing];
-  for (const wish of families.length > 1 ? [...wishes.map(dualStack), ...families.map(ofOneFamily)] : wishes) {
+  for (const wish of families.length > 1
+    ? [...wishes.map(dualStack), ...families.map(ofOneFamily)]
+    : wishes) {
     const service = completeService(manifestOf(wish), { others, networks });
     others.push(service);
     made.set(wish.name, service);

@@ -74,7 +74,12 @@ describe('families', () => {
   ])('a service has %s', (_, lab, spec, ipFamilyPolicy, clusterIPs) => {
     const completed = completeService(service('a', spec), { others: [], networks: lab });
     const ipFamilies = clusterIPs.map((ip) => (ip.includes(':') ? 'IPv6' : 'IPv4'));
-    expect(completed.spec).toMatchObject({ clusterIP: clusterIPs[0], clusterIPs, ipFamilies, ipFamilyPolicy });
+    expect(completed.spec).toMatchObject({
+      clusterIP: clusterIPs[0],
+      clusterIPs,
+      ipFamilies,
+      ipFamilyPolicy,
+    });
   });
 
   test('a second family keeps the first one’s address, node port and load balancer', () => {

@@ -5,8 +5,8 @@ import type { Netns } from '../../../kernel/netns.ts';
 import { IpAddress } from '../../../net/address.ts';
 import { errorMessage } from '../../../runtime/error-text.ts';
 import { proxyOf } from '../await-proxy.ts';
-import { type Endpoint, endpointsOf } from '../check-plan.ts';
 import { checkName } from '../check-name.ts';
+import { type Endpoint, endpointsOf } from '../check-plan.ts';
 import type { CheckResult } from '../check-result.ts';
 import { nodePaths } from '../daemons.ts';
 import { planPod, serviceDirectory } from '../lab-plan.ts';
@@ -61,7 +61,10 @@ export async function proveServices(
       });
       await awaitRules(around);
       await runServiceChecks(around, ({ name, ...rest }) => {
-        const result = { name: checkName(name, { family: network.family, networks: state.networks }), ...rest };
+        const result = {
+          name: checkName(name, { family: network.family, networks: state.networks }),
+          ...rest,
+        };
         results.push(result);
         onResult(result);
       });

@@ -18,15 +18,19 @@ export function serviceFamilies(service: ServiceManifest, lab: readonly Family[]
   };
   const policy = spec.ipFamilyPolicy ?? 'SingleStack';
   const stated = spec.ipFamilies ?? [];
-  const given = givenIps(spec).map(familyOf).filter((family) => family !== undefined);
+  const given = givenIps(spec)
+    .map(familyOf)
+    .filter((family) => family !== undefined);
   const asked = stated.length > 0 ? stated.map(familyOfName) : given;
   const field = stated.length > 0 ? 'ipFamilies' : 'clusterIPs';
-  if (new Set(asked).size < asked.length) refuse(field, `${asked.map(familyName).join(', ')}: want each once`);
+  if (new Set(asked).size < asked.length)
+    refuse(field, `${asked.map(familyName).join(', ')}: want each once`);
   const foreign = asked.find((family) => !lab.includes(family));
   if (foreign !== undefined)
     refuse(field, `this lab has no ${familyName(foreign)}, only ${lab.map(familyName).join(' and ')}`);
   if (policy === 'SingleStack') {
-    if (asked.length > 1) refuse('ipFamilyPolicy', 'want PreferDualStack or RequireDualStack for two families');
+    if (asked.length > 1)
+      refuse('ipFamilyPolicy', 'want PreferDualStack or RequireDualStack for two families');
     return { policy, families: asked.length > 0 ? asked : lab.slice(0, 1) };
   }
   if (policy === 'RequireDualStack' && lab.length < 2)
@@ -35,7 +39,10 @@ export function serviceFamilies(service: ServiceManifest, lab: readonly Family[]
 }
 
 /** The families that endpoints are wanted for, also of a service that nobody has completed. */
-export function servedFamilies({ spec }: Pick<ServiceManifest, 'spec'>, lab: readonly Family[]): readonly Family[] {
+export function servedFamilies(
+  { spec }: Pick<ServiceManifest, 'spec'>,
+  lab: readonly Family[],
+): readonly Family[] {
   const stated = (spec.ipFamilies ?? []).map(familyOfName);
   const given = givenIps(spec).flatMap((ip) => familyOf(ip) ?? []);
   const asked = stated.length > 0 ? stated : given;
