@@ -8,6 +8,7 @@ import type { LeaseSnapshot, LeaseStore, StoreProblem } from '../store/lease-sto
 import type { NodeRoutes } from './apply-routes.ts';
 import type { WireguardPublicKey } from './backend/backend.ts';
 import type { Carrier } from './carrier/carrier.ts';
+import type { ExtensionVoice } from './carrier/extension-voice.ts';
 import type { NodeChoices } from './desired-state.ts';
 import type { MacKeeper } from './device-macs.ts';
 import type { Firewall } from './firewall.ts';
@@ -43,6 +44,7 @@ export interface AgentOptions {
   readonly firewall: Firewall;
   readonly carrier: Carrier;
   readonly wireguardKey: WireguardPublicKey;
+  readonly extension: ExtensionVoice;
   /** What flannel left beside ours; stays if absent. */
   readonly flannelRules?: FlannelRules | undefined;
   readonly podRules?: PodRulesKeeper | undefined;

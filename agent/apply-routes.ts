@@ -68,14 +68,19 @@ export function unprogrammedPeers(
   peers: readonly PeerPlan[],
   remaining: ReadonlySet<string>,
   failed: ReadonlyMap<string, unknown>,
+  pending: ReadonlyMap<string, string> = new Map(),
 ): ReadonlyMap<PeerPlan, string> {
   const reasons = new Map<PeerPlan, string>();
   for (const peer of peers) {
     const left = remaining.size === 0 ? undefined : namesOf(peer).find((name) => remaining.has(name));
-    const uncarried = failed.size === 0 ? undefined : peer.keys.carried?.find((name) => failed.has(name));
+    const uncarried =
+      failed.size + pending.size === 0
+        ? undefined
+        : peer.keys.carried?.find((name) => failed.has(name) || pending.has(name));
     if (peer.problem !== undefined) reasons.set(peer, peer.problem);
     else if (left !== undefined) reasons.set(peer, errorMessage(failed.get(left)));
-    else if (uncarried !== undefined) reasons.set(peer, errorMessage(failed.get(uncarried)));
+    else if (uncarried !== undefined)
+      reasons.set(peer, pending.get(uncarried) ?? errorMessage(failed.get(uncarried)));
   }
   return reasons;
 }

@@ -35,11 +35,20 @@ export interface CleanupOptions {
     hasRules(): Promise<boolean>;
     removeRules(): Promise<void>;
   };
+  /** The peers that the extension's program was told to add. */
+  readonly extension: AddedPeers;
   readonly stateDirectory: string;
   readonly socketPath: string;
   /** Say what would be done, and do nothing. */
   readonly dryRun: boolean;
   readonly signal: AbortSignal;
+}
+
+export interface AddedPeers {
+  /** By name. */
+  readonly peers: readonly string[];
+  /** Returns what failed, by name. Absent: no program is named. */
+  readonly remove?: ((signal: AbortSignal) => Promise<ReadonlyMap<string, unknown>>) | undefined;
 }
 
 /** Why there is no store to give the lease back to. */
@@ -65,6 +74,7 @@ export async function cleanUp(options: CleanupOptions): Promise<CleanupReport> {
   await releaseLease(options, lease);
   const report = newReport();
   await removeAttachments(options, report);
+  await removeAddedPeers(options, report);
   removeRoutes(options, report);
   await removeFirewall(options, report);
   await restoreSysctls(options, report);
@@ -215,6 +225,25 @@ async function restoreSysctls({ made, sysctls, dryRun }: CleanupOptions, report:
   }
 }
 
+async function removeAddedPeers(
+  { extension, dryRun, signal }: CleanupOptions,
+  report: Report,
+): Promise<void> {
+  const { peers, remove } = extension;
+  if (peers.length > 0 && remove === undefined) {
+    report.failed.push(
+      `remove ${peers.length} peers of the extension: name its program (--extension-program) once more`,
+    );
+    return;
+  }
+  const failed = dryRun ? undefined : await remove?.(signal);
+  for (const name of peers) {
+    const error = failed?.get(name);
+    if (error === undefined) report.done.push(`remove ${name}`);
+    else report.failed.push(`remove ${name}: ${errorMessage(error)}`);
+  }
+}
+
 function removeFiles(options: CleanupOptions, report: Report): void {
   const { made, stateDirectory, socketPath, dryRun } = options;
   for (const [path, digest] of made.files) {
@@ -231,6 +260,7 @@ function removeFiles(options: CleanupOptions, report: Report): void {
     socketPath,
     join(stateDirectory, 'macs.json'),
     join(stateDirectory, 'wireguard.key'),
+    join(stateDirectory, 'extension.json'),
     made.path,
   ]) {
     removeFile(path, { report, dryRun });

@@ -98,7 +98,10 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
     sysctls: nodeSysctls(made, { ip4: own.subnet !== undefined, ip6: own.subnet6 !== undefined }),
     // Others may read subnet.env as soon as they see theirs.
     files: new Map([[choices.subnetFile, subnetEnv(input, mtu)], ...(choices.files ?? [])]),
-    carrier: { devices: carriers.filter(({ link }) => !occupied.has(link)), peers: carried },
+    carrier: {
+      devices: carriers.filter((device) => !('link' in device && occupied.has(device.link))),
+      peers: carried,
+    },
     peers: withoutWay(peers, devices, occupied),
     rejected,
     occupied,

@@ -12,6 +12,7 @@ import { applyRoutes, type NodeRoutes, unprogrammedPeers } from './apply-routes.
 import type { Advertisement, PeerPlan, WireguardPublicKey } from './backend/backend.ts';
 import { advertise, whyNotBackend } from './backend/choose-backend.ts';
 import type { Carrier, CarrierPlan } from './carrier/carrier.ts';
+import type { ExtensionVoice } from './carrier/extension-voice.ts';
 import { type DesiredState, desiredState, type NodeChoices } from './desired-state.ts';
 import type { MacKeeper } from './device-macs.ts';
 import { countRepairs, type Settled } from './drift.ts';
@@ -33,6 +34,7 @@ export interface PassPorts {
   readonly firewall: Firewall;
   readonly carrier: Carrier;
   readonly wireguardKey: WireguardPublicKey;
+  readonly extension: ExtensionVoice;
   /** What flannel left beside ours; stays if absent. */
   readonly flannelRules?: FlannelRules | undefined;
   /** The rules of pods; nobody keeps them if absent. */
@@ -115,10 +117,12 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
   const macs = ports.macs.choose({ actual, lease: leaseOf(input.node, snapshot) });
   let advertisement: Advertisement;
   try {
-    advertisement = advertise({ config, underlay, macs, wireguardKey: ports.wireguardKey });
+    const printed = await ports.extension.printed(config, underlay, signal);
+    advertisement = advertise({ config, underlay, macs, wireguardKey: ports.wireguardKey, printed });
   } catch (error) {
-    // The key of this node's WireGuard cannot be had.
-    failed.set('wireguard key', error);
+    // The key of this node's WireGuard cannot be had, or the program of the extension does not say.
+    signal.throwIfAborted();
+    failed.set('advertisement', error);
     return blocked(input, { blockers: [errorMessage(error)], config, underlay, failed });
   }
   // macs() chooses when it is asked: the bridge's as well, before all are written.
@@ -241,7 +245,7 @@ async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult
   } catch (error) {
     failed.set('pod rules', error);
   }
-  const unprogrammed = unprogrammedPeers(desired.peers, routes.remaining, failed);
+  const unprogrammed = unprogrammedPeers(desired.peers, routes.remaining, failed, carried.pending);
   const failedNames = new Set([...failed.keys(), ...routes.remaining]);
   return {
     blockers: blockersOf(ports.holder, { failed, unprogrammed }),

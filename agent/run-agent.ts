@@ -13,6 +13,8 @@ import { openLeaseStore } from '../store/open-lease-store.ts';
 import type { SourceStatus } from '../store/source-status.ts';
 import { leaseStoreChoice } from '../store/store-settings.ts';
 import { type Agent, createAgent } from './agent.ts';
+import type { TunnelState } from './carrier/carrier.ts';
+import type { ExtensionProgramOptions } from './carrier/extension-program.ts';
 import { openCarrier } from './carrier/open-carrier.ts';
 import { addCniRoute, type CniHandler } from './cni-route.ts';
 import type { NodeChoices } from './desired-state.ts';
@@ -77,7 +79,9 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
   const metrics = createAgentMetrics(clock.now);
   const podFirewall = openPodFirewall({ netns, beside });
   const pods = createPodList(settings.ipamDirectory);
-  const { carrier, wireguardKey } = openCarrier({
+  const { carrier, wireguardKey, extension } = openCarrier({
+    extension: extensionOptions(settings, netns),
+
     stateDirectory: settings.stateDirectory,
     kernel,
     now: clock.now,
@@ -86,6 +90,7 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
     pods,
     carrier,
     wireguardKey,
+    extension,
     flannelRules: createFlannelRules({ netns }),
     podRules: createPodRulesKeeper({
       records: new AttachmentRecords(settings),
@@ -99,7 +104,16 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
     },
   });
   const cni = options.cni?.(agent, podFirewall);
-  const servers = openServers(agent, { settings, log, metrics, clock, pods, cni, store: () => status });
+  const servers = openServers(agent, {
+    settings,
+    log,
+    metrics,
+    clock,
+    pods,
+    cni,
+    store: () => status,
+    tunnels: () => carrier.inspect?.() ?? new Map(),
+  });
   const close = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.close()));
     await cni?.close();
@@ -195,6 +209,14 @@ export function nodeChoices(settings: AgentSettings, files: ReadonlyMap<string, 
   };
 }
 
+/** Undefined when no program is named. */
+export function extensionOptions(
+  { extensionProgram: path, extensionArguments: args, extensionTimeout: timeout }: AgentSettings,
+  netns: Netns | undefined,
+): ExtensionProgramOptions | undefined {
+  return path === '' ? undefined : { path, args, timeout, netns };
+}
+
 export function underlaySettings(settings: AgentSettings): UnderlaySettings {
   return {
     interfaces: settings.iface,
@@ -223,6 +245,7 @@ interface ServerParts {
   readonly metrics: AgentMetrics;
   readonly clock: Clock;
   readonly cni: CniHandler | undefined;
+  readonly tunnels: () => ReadonlyMap<string, TunnelState>;
   readonly pods: () => Promise<readonly Pod[]>;
   readonly store: () => SourceStatus | undefined;
 }
@@ -244,7 +267,7 @@ function openServers(agent: Agent, parts: ServerParts): readonly [HttpServer, Ht
     ...common,
     routes: (app) => {
       app.get('/status', async () => ({
-        ...agentStatus(agent.state),
+        ...agentStatus(agent.state, parts.tunnels()),
         store: parts.store() ?? null,
         pods: await parts.pods(),
       }));

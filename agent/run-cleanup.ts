@@ -6,13 +6,16 @@ import type { LeaseStore } from '../store/lease-store.ts';
 import { type LeaseStoreChoice, openLeaseStore } from '../store/open-lease-store.ts';
 import { isStoreError } from '../store/store-error.ts';
 import { leaseStoreChoice } from '../store/store-settings.ts';
-import { type CleanupReport, cleanUp, type UnopenedStore } from './cleanup.ts';
+import { addedPeers, createExtensionCarrier } from './carrier/extension-carrier.ts';
+import { openExtensionProgram } from './carrier/extension-program.ts';
+import { extensionFile } from './carrier/open-carrier.ts';
+import { type AddedPeers, type CleanupReport, cleanUp, type UnopenedStore } from './cleanup.ts';
 import { createIptablesFirewall } from './iptables-firewall.ts';
 import { openMadeRecord } from './made-record.ts';
 import { agentTable } from './masquerade-nftables.ts';
 import { createNftFirewall } from './nft-firewall.ts';
 import { openSysctls } from './node-sysctls.ts';
-import { agentSocketPath } from './run-agent.ts';
+import { agentSocketPath, extensionOptions } from './run-agent.ts';
 import type { AgentSettings } from './settings.ts';
 import { AttachmentRecords } from './wiring/attachment-record.ts';
 import { hasPodTables, openPodFirewall } from './wiring/rules/open-pod-firewall.ts';
@@ -54,6 +57,7 @@ export async function runCleanup(
         hasRules: async () => hasPodTables(() => nft) || (await ruleOwners({ netns })).length > 0,
         removeRules: async () => void (await firewall.ensure([])),
       },
+      extension: addedByExtension(settings, netns),
       stateDirectory: settings.stateDirectory,
       socketPath: agentSocketPath(settings.runDirectory),
       dryRun,
@@ -66,6 +70,19 @@ export async function runCleanup(
     route.close();
     if ('close' in store) await store.close();
   }
+}
+
+function addedByExtension(settings: AgentSettings, netns: Netns | undefined): AddedPeers {
+  const path = extensionFile(settings.stateDirectory);
+  const options = extensionOptions(settings, netns);
+  if (options === undefined) return { peers: addedPeers(path) };
+  return {
+    peers: addedPeers(path),
+    async remove(signal) {
+      const carrier = createExtensionCarrier({ program: () => openExtensionProgram(options), path });
+      return await carrier.finish(signal);
+    },
+  };
 }
 
 /** A store that cannot even be opened, as a file of its settings is gone, keeps the lease; the node is cleaned all the same. */

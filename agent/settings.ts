@@ -1,5 +1,6 @@
 // The agent's settings, declared once: flags, environment, file, help and documentation come from this table.
 import { hostname } from 'node:os';
+import { isAbsolute } from 'node:path';
 import { IpAddress } from '../net/address.ts';
 import { isInterfaceName } from '../net/names.ts';
 import { Prefix } from '../net/prefix.ts';
@@ -11,6 +12,7 @@ import { leaseStoreSettings, nodeName } from '../store/store-settings.ts';
 const node = 'Node';
 const leases = 'Leases';
 const underlay = 'Underlay';
+const backend = 'Extension';
 const pods = 'Pods';
 const firewall = 'Masquerading';
 const daemon = 'Daemon';
@@ -50,6 +52,13 @@ const optionalPath = parsed({
   expected: 'a path, or the empty text',
   placeholder: 'path',
   parse: (input) => input,
+});
+
+/** Never looked for on a PATH: an agent runs as root. */
+const optionalProgram = parsed({
+  expected: 'an absolute path, or the empty text',
+  placeholder: 'path',
+  parse: (input) => (input === '' || isAbsolute(input) ? input : undefined),
 });
 
 /** "host:port", or the empty text for none. */
@@ -97,6 +106,21 @@ export const agentSettings = settingsTable({
   publicIpv6: setting(address(6).optional(), {
     group: underlay,
     help: "IPv6 address that other nodes reach this one by, if it is not the interface's own",
+  }),
+  extensionProgram: setting(optionalProgram, {
+    group: backend,
+    default: '',
+    help: 'Program of backend "extension": hears of this node\'s lease and of every peer as JSON on standard input',
+  }),
+  extensionArguments: setting(list(text()), {
+    group: backend,
+    default: '',
+    help: 'Arguments of that program before the verb',
+  }),
+  extensionTimeout: setting(duration({ min: '1s', max: '10m' }), {
+    group: backend,
+    default: '30s',
+    help: 'Longest time that one call of it may take',
   }),
   bridge: setting(linkName, { group: pods, default: 'cni0', help: 'Bridge that pods are attached to' }),
   subnetFile: setting(text(), {

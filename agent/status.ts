@@ -4,6 +4,7 @@ import { errorMessage } from '../runtime/error-text.ts';
 import type { Lease } from '../store/lease.ts';
 import type { NodeReport, StoreProblem } from '../store/lease-store.ts';
 import type { PeerPath } from './backend/backend.ts';
+import type { TunnelState } from './carrier/carrier.ts';
 import type { PassResult } from './node-pass.ts';
 import { peerName } from './peer-name.ts';
 
@@ -18,6 +19,8 @@ export interface PeerStatus {
   readonly programmed: boolean;
   /** Why it is not programmed. */
   readonly reason: string | null;
+  /** A device a family may have one each; absent where the backend has no such thing. */
+  readonly tunnels?: readonly TunnelState[];
 }
 
 export interface AgentStatus {
@@ -90,7 +93,10 @@ export function isReady({ pass }: AgentState): boolean {
   return pass !== undefined && pass.blockers.length === 0;
 }
 
-export function agentStatus(state: AgentState): AgentStatus {
+export function agentStatus(
+  state: AgentState,
+  tunnels: ReadonlyMap<string, TunnelState> = new Map(),
+): AgentStatus {
   const { pass, lastPass } = state;
   const { lease, underlay, config, desired } = pass ?? {};
   return {
@@ -116,7 +122,7 @@ export function agentStatus(state: AgentState): AgentStatus {
             backend: config.backend.kind === 'opaque' ? config.backend.type : config.backend.kind,
           },
     mtu: desired?.mtu ?? null,
-    peers: peerStatuses(pass),
+    peers: peerStatuses(pass, tunnels),
     objects: objectCounts(pass),
     steps: Object.fromEntries(state.steps),
     repaired: Object.fromEntries(state.repaired),
@@ -154,14 +160,19 @@ export function objectCounts(pass: PassResult | undefined): Readonly<Record<stri
   };
 }
 
-function peerStatuses(pass: PassResult | undefined): readonly PeerStatus[] {
+function peerStatuses(
+  pass: PassResult | undefined,
+  tunnels: ReadonlyMap<string, TunnelState>,
+): readonly PeerStatus[] {
   const planned = (pass?.desired?.peers ?? []).map((peer): PeerStatus => {
     const reason = pass?.unprogrammed.get(peer);
+    const found = (peer.keys.carried ?? []).flatMap((name) => tunnels.get(name) ?? []);
     return {
       ...identity(peer.lease),
       path: peer.path,
       programmed: reason === undefined,
       reason: reason ?? null,
+      ...(found.length === 0 ? {} : { tunnels: found }),
     };
   });
   const rejected = (pass?.desired?.rejected ?? []).map(

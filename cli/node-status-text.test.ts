@@ -56,6 +56,20 @@ problems  1
 `);
 });
 
+test('a tunnel says where its peer is heard, or sought', () => {
+  const peer = { ...status.peers[0], path: 'wireguard', programmed: true, reason: null };
+  const endpoint = '192.0.2.12:51820';
+  const peers = [
+    { ...peer, tunnels: [{ endpoint, lastHandshake: '2026-11-22T06:00:00.000Z' }] },
+    { ...peer, node: 'n3', tunnels: [{ endpoint, lastHandshake: null }] },
+  ];
+  const lines = nodeStatusText(nodeStatusShape.parse({ ...status, peers }));
+  expect(lines.filter((line) => line.includes('wireguard')).map((line) => line.trim())).toEqual([
+    'n2  10.244.2.0/24  192.0.2.12  wireguard  programmed, heard at 192.0.2.12:51820, handshake 2026-11-22T06:00:00.000Z',
+    'n3  10.244.2.0/24  192.0.2.12  wireguard  programmed, sought at 192.0.2.12:51820',
+  ]);
+});
+
 test('a node that has nothing yet', () => {
   const bare = {
     ...status,

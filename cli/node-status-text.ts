@@ -30,6 +30,9 @@ export const nodeStatusShape = z.looseObject({
       path: z.string(),
       programmed: z.boolean(),
       reason: z.string().nullable(),
+      tunnels: z
+        .array(z.looseObject({ endpoint: z.string().nullable(), lastHandshake: z.string().nullable() }))
+        .optional(),
     }),
   ),
   /** Absent as long as the agent wires no pods. */
@@ -82,8 +85,18 @@ function leaseText(lease: NonNullable<NodeStatus['lease']>): string {
 }
 
 function peerCells(peer: NodeStatus['peers'][number]): readonly string[] {
-  const state = peer.programmed ? 'programmed' : `not programmed: ${peer.reason ?? 'not yet'}`;
+  const state = peer.programmed
+    ? ['programmed', ...tunnelTexts(peer)].join(', ')
+    : `not programmed: ${peer.reason ?? 'not yet'}`;
   return [peer.node, subnetText(peer), peer.publicIp ?? '-', peer.path, state];
+}
+
+function tunnelTexts({ tunnels = [] }: NodeStatus['peers'][number]): readonly string[] {
+  return tunnels.map(({ endpoint, lastHandshake }) =>
+    lastHandshake === null
+      ? `sought at ${endpoint ?? 'no address'}`
+      : `heard at ${endpoint ?? 'no address'}, handshake ${lastHandshake}`,
+  );
 }
 
 /** Kinds in the order of the agent, those with none left out. */

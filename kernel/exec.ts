@@ -7,6 +7,8 @@ export interface ExecuteOptions {
   /** The namespace that the program runs in; our own if absent. */
   readonly netns?: Netns | undefined;
   readonly env?: Readonly<Record<string, string>>;
+  /** False: the program finds nothing in its environment but `env`. */
+  readonly inheritsEnv?: boolean;
   /** Kills the program (SIGTERM, after 2 s SIGKILL). */
   readonly signal?: AbortSignal;
   /** Milliseconds; 30 s if absent. */
@@ -65,6 +67,7 @@ export async function execute(
     forceKillAfterDelay: 2000,
     input: options.input ?? '',
     ...(options.env === undefined ? {} : { env: options.env }),
+    extendEnv: options.inheritsEnv ?? true,
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
   });
   const { stdout, stderr, exitCode } = result;

@@ -46,7 +46,18 @@ export type WireguardConfig = {
   readonly mode: WireguardMode;
 };
 
+export type ExtensionConfig = {
+  readonly kind: 'extension';
+  /** The pods'; undefined: the public interface's. */
+  readonly mtu: number | undefined;
+  /** All of the "Backend" value, for the program. */
+  readonly options: JsonValue;
+  /** flannel's commands that it names: they are not run. */
+  readonly commands: readonly string[];
+};
+
 export type BackendConfig =
+  | ExtensionConfig
   | VxlanConfig
   | WireguardConfig
   | IpipConfig
@@ -77,6 +88,16 @@ const vxlanShape = goObject({
 });
 
 const ipipShape = goObject({ DirectRouting: z.boolean().nullish() });
+
+const command = z.string().optional();
+const extensionShape = goObject({
+  MTU: mtuField,
+  PreStartupCommand: command,
+  PostStartupCommand: command,
+  SubnetAddCommand: command,
+  SubnetRemoveCommand: command,
+  ShutdownCommand: command,
+});
 
 const listenPort = z.number().int().min(1).max(0xffff).nullish();
 
@@ -127,6 +148,8 @@ export function decodeBackendConfig(
       return { kind: type };
     case 'ipip':
       return decodeIpip(json, problems);
+    case 'extension':
+      return decodeExtension(json, problems);
     case 'vxlan':
       return decodeVxlan(json, problems);
     case 'wireguard':
@@ -165,6 +188,22 @@ function decodeWireguard(json: JsonValue, problems: FieldProblem[]): WireguardCo
     keepaliveSeconds: data.PersistentKeepaliveInterval ?? 0,
     mode: data.Mode ?? 'separate',
   };
+}
+
+const flannelsCommands = [
+  'PreStartupCommand',
+  'PostStartupCommand',
+  'SubnetAddCommand',
+  'SubnetRemoveCommand',
+  'ShutdownCommand',
+] as const;
+
+function decodeExtension(json: JsonValue, problems: FieldProblem[]): ExtensionConfig | undefined {
+  const { data, problems: found } = checkShape(extensionShape, json);
+  problems.push(...found.map(within));
+  if (data === undefined) return undefined;
+  const commands = flannelsCommands.filter((name) => data[name] !== undefined && data[name] !== '');
+  return { kind: 'extension', mtu: data.MTU || undefined, options: json, commands };
 }
 
 function decodeIpip(json: JsonValue, problems: FieldProblem[]): IpipConfig | undefined {

@@ -33,7 +33,7 @@ export interface PeerParts {
 }
 
 /** How the packets of one peer go; "external" is not this node's business. */
-export type PeerPath = 'vxlan' | 'ipip' | 'wireguard' | 'direct' | 'external' | 'unreachable';
+export type PeerPath = 'vxlan' | 'ipip' | 'wireguard' | 'extension' | 'direct' | 'external' | 'unreachable';
 
 /** True when they go through a device of the backend's. */
 export function isTunnelled(path: PeerPath): boolean {

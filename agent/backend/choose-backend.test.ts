@@ -30,7 +30,7 @@ test.each([
   [
     { Type: 'tencent-vpc' },
     sampleUnderlay(),
-    'Cannot run backend "tencent-vpc": "vxlan", "host-gw", "wireguard", "ipip" and "alloc" are supported',
+    'Cannot run backend "tencent-vpc": "vxlan", "host-gw", "wireguard", "ipip", "extension" and "alloc" are supported',
   ],
   [{ Type: 'wireguard' }, translated, undefined],
   [

@@ -11,6 +11,7 @@ import type {
   PeerParts,
   WireguardPublicKey,
 } from './backend.ts';
+import { advertiseExtension, extensionDevices, planExtensionPeer } from './extension.ts';
 import { advertiseHostGw, hostGwDevices, planHostGwPeer, whyNotHostGw } from './host-gw.ts';
 import { advertiseIpip, ipipDevices, planIpipPeer, whyNotIpip } from './ipip.ts';
 import { advertiseVxlan, planVxlanPeer, vxlanDevices, whyNotVxlan } from './vxlan.ts';
@@ -22,6 +23,8 @@ export interface AdvertiseInput {
   readonly macs: DeviceMacs;
   /** Only asked for where it is needed. */
   readonly wireguardKey: WireguardPublicKey;
+  /** What the program of the extension backend printed for the others. */
+  readonly printed?: string | undefined;
 }
 
 /** Why the configured backend cannot run on this node; undefined when it can. */
@@ -36,17 +39,18 @@ export function whyNotBackend(config: NetworkConfig, underlay: Underlay): string
       return whyNotWireguard(backend, config);
     case 'host-gw':
       return whyNotHostGw(underlay);
+    case 'extension':
     case 'alloc':
       return undefined;
     case 'opaque':
-      return `Cannot run backend ${JSON.stringify(backend.type)}: "vxlan", "host-gw", "wireguard", "ipip" and "alloc" are supported`;
+      return `Cannot run backend ${JSON.stringify(backend.type)}: "vxlan", "host-gw", "wireguard", "ipip", "extension" and "alloc" are supported`;
     default:
       return backend satisfies never;
   }
 }
 
 /** What this node tells the others. */
-export function advertise({ config, underlay, macs, wireguardKey }: AdvertiseInput): Advertisement {
+export function advertise({ config, underlay, macs, wireguardKey, printed }: AdvertiseInput): Advertisement {
   const { backend } = config;
   switch (backend.kind) {
     case 'vxlan':
@@ -57,6 +61,8 @@ export function advertise({ config, underlay, macs, wireguardKey }: AdvertiseInp
       return advertiseWireguard({ network: config, config: backend, underlay, publicKey: wireguardKey });
     case 'host-gw':
       return advertiseHostGw(underlay);
+    case 'extension':
+      return advertiseExtension(underlay, printed ?? '');
     case 'alloc':
       return advertiseAlloc(underlay);
     case 'opaque':
@@ -78,6 +84,8 @@ export function backendDevices(input: BackendInput): BackendDevices {
       return wireguardDevices({ ...input, wireguard: backend });
     case 'host-gw':
       return hostGwDevices(input);
+    case 'extension':
+      return extensionDevices({ ...input, extension: backend });
     case 'alloc':
       return allocDevices(input);
     case 'opaque':
@@ -105,6 +113,8 @@ export function peerPlanner(input: BackendInput): (lease: Lease) => PeerParts {
     }
     case 'host-gw':
       return (lease) => planHostGwPeer(lease, input);
+    case 'extension':
+      return planExtensionPeer;
     case 'alloc':
       return planAllocPeer;
     case 'opaque':
@@ -123,6 +133,7 @@ export function asksForRoutes({ backend }: NetworkConfig): boolean {
     case 'ipip':
       return backend.directRouting;
     case 'wireguard':
+    case 'extension':
     case 'alloc':
     case 'opaque':
       return false;

@@ -1,23 +1,28 @@
-// What carries packets to the peers beside the objects of rtnetlink: the peers of a WireGuard device, for one. A backend says what it wants
+// What carries packets to the peers beside the objects of rtnetlink: the peers of a WireGuard device, the operator's own program. A backend says what it wants
 // of it (CarrierPlan), and a carrier of that kind makes it so. Which kinds there are, carriers.ts knows how to run.
 import type { WireguardPeer } from '../../kernel/wireguard/objects.ts';
 import type { WireguardKey } from '../../net/wireguard-key.ts';
+import type { JsonValue } from '../../store/go-json.ts';
 
 /** What a carrier needs whoever the peers are. */
-export type CarrierDevice = {
-  readonly kind: 'wireguard';
-  readonly link: string;
-  /** UDP. */
-  readonly listenPort: number;
-  readonly publicKey: WireguardKey;
-};
+export type CarrierDevice =
+  | {
+      readonly kind: 'wireguard';
+      readonly link: string;
+      /** UDP. */
+      readonly listenPort: number;
+      readonly publicKey: WireguardKey;
+    }
+  | {
+      readonly kind: 'extension';
+      /** What the program hears in every call. */
+      readonly input: Readonly<Record<string, JsonValue>>;
+    };
 
 /** What a carrier does for one peer. */
-export type CarriedPeer = {
-  readonly kind: 'wireguard';
-  readonly link: string;
-  readonly peer: WireguardPeer;
-};
+export type CarriedPeer =
+  | { readonly kind: 'wireguard'; readonly link: string; readonly peer: WireguardPeer }
+  | { readonly kind: 'extension'; readonly peer: Readonly<Record<string, JsonValue>> };
 
 export type CarrierKind = CarrierDevice['kind'];
 
@@ -27,9 +32,18 @@ export interface CarrierPlan {
   readonly peers: ReadonlyMap<string, CarriedPeer>;
 }
 
-/** What errors and reports call it: "flannel-wg peer kEy…=". */
+/** What errors and reports call it: "flannel-wg peer kEy…=", "extension peer 10.244.2.0/24". */
 export function carriedName(carried: CarriedPeer): string {
-  return `${carried.link} peer ${carried.peer.publicKey}`;
+  switch (carried.kind) {
+    case 'wireguard':
+      return `${carried.link} peer ${carried.peer.publicKey}`;
+    case 'extension': {
+      const { subnet = null, subnet6 = null } = carried.peer;
+      return `extension peer ${[subnet, subnet6].filter((each) => each !== null).join(' ')}`;
+    }
+    default:
+      return carried satisfies never;
+  }
 }
 
 export interface CarrierOptions {
@@ -51,6 +65,19 @@ export interface CarrierReport {
   readonly changes: readonly CarrierChange[];
   /** What could not be made so, by name. */
   readonly failed: ReadonlyMap<string, unknown>;
+  /** What is under way, by name, and why it is not done. */
+  readonly pending?: ReadonlyMap<string, string>;
+}
+
+/** How a peer's tunnel is, for people to look at. */
+export interface TunnelState {
+  readonly link: string;
+  /** Where the peer is heard or sought: "192.0.2.2:51820". */
+  readonly endpoint: string | null;
+  /** ISO 8601; null: there was none. */
+  readonly lastHandshake: string | null;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
 }
 
 /** One kind of carrier, or all of them. */
@@ -59,6 +86,8 @@ export interface Carrier {
   ensure(plan: CarrierPlan, options: CarrierOptions): Promise<CarrierReport>;
   /** True when what is there is no longer what `ensure` left: to be asked often, so an answer may be put off while looking is dear. */
   changed(): boolean;
+  /** By name; looked at now. Throws KernelError. */
+  inspect?(): ReadonlyMap<string, TunnelState>;
   /** What was made stays if it can go on by itself. */
   close(): Promise<void>;
 }

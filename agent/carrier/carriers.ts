@@ -1,10 +1,11 @@
-// All carriers as one: each gets what is of its kind, and is opened when something of its kind is wanted for the first time.
+// All carriers as one: each gets what is of its kind, and is opened when something of its kind is wanted for the first time; or at once, if an
+// earlier process of ours left something to take away.
 import type { CarriedPeer, Carrier, CarrierKind, CarrierPlan } from './carrier.ts';
 
 export type OpenCarrier = Readonly<Record<CarrierKind, () => Carrier>>;
 
-export function createCarriers(open: OpenCarrier): Carrier {
-  const opened = new Map<CarrierKind, Carrier>();
+export function createCarriers(open: OpenCarrier, atOnce: readonly CarrierKind[] = []): Carrier {
+  const opened = new Map<CarrierKind, Carrier>(atOnce.map((kind) => [kind, open[kind]()]));
 
   /** Those that have something to do, or had. */
   function needed(plan: CarrierPlan): readonly (readonly [CarrierKind, Carrier])[] {
@@ -16,14 +17,19 @@ export function createCarriers(open: OpenCarrier): Carrier {
     async ensure(plan, options) {
       const changes = [];
       const failed = new Map<string, unknown>();
+      const pending = new Map<string, string>();
       for (const [kind, carrier] of needed(plan)) {
         const report = await carrier.ensure(partOf(plan, kind), options);
         changes.push(...report.changes);
         for (const [name, error] of report.failed) failed.set(name, error);
+        for (const [name, why] of report.pending ?? []) pending.set(name, why);
       }
-      return { changes, failed };
+      return { changes, failed, pending };
     },
     changed: () => [...opened.values()].some((carrier) => carrier.changed()),
+    inspect() {
+      return new Map([...opened.values()].flatMap((carrier) => [...(carrier.inspect?.() ?? [])]));
+    },
     async close() {
       for (const carrier of opened.values()) await carrier.close();
     },

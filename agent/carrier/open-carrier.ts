@@ -6,29 +6,53 @@ import type { WireguardPublicKey } from '../backend/backend.ts';
 import { wireguardDeviceNames } from '../backend/wireguard.ts';
 import type { Carrier } from './carrier.ts';
 import { createCarriers } from './carriers.ts';
+import { addedPeers, createExtensionCarrier } from './extension-carrier.ts';
+import {
+  type ExtensionProgram,
+  type ExtensionProgramOptions,
+  openExtensionProgram,
+} from './extension-program.ts';
+import { createExtensionVoice, type ExtensionVoice } from './extension-voice.ts';
 import { createWireguardCarrier } from './wireguard-carrier.ts';
 import { createWireguardKeys, flannelKeyFile } from './wireguard-keys.ts';
 
+export function extensionFile(stateDirectory: string): string {
+  return join(stateDirectory, 'extension.json');
+}
+
 export interface OpenCarrierOptions {
   readonly stateDirectory: string;
+  /** The operator's program; absent: none is named. */
+  readonly extension?: ExtensionProgramOptions | undefined;
   readonly kernel: { openWireguard(): WireguardAccess };
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
-export function openCarrier({ stateDirectory, kernel, now }: OpenCarrierOptions): {
+export interface OpenedCarrier {
   readonly carrier: Carrier;
   readonly wireguardKey: WireguardPublicKey;
-} {
+  readonly extension: ExtensionVoice;
+}
+
+export function openCarrier({ stateDirectory, extension, kernel, now }: OpenCarrierOptions): OpenedCarrier {
+  const program = (): ExtensionProgram => {
+    if (extension !== undefined) return openExtensionProgram(extension);
+    throw new Error('Cannot run backend "extension": no program is named (--extension-program)');
+  };
   const { privateKey, publicKey } = createWireguardKeys({
     path: join(stateDirectory, 'wireguard.key'),
     flannelPath: flannelKeyFile,
     ofDevice: () => keyOfDevice(kernel),
   });
-  const carrier = createCarriers({
+  const path = extensionFile(stateDirectory);
+  const hasLeftovers = extension !== undefined && addedPeers(path).length > 0;
+  const carriers = {
     wireguard: () => createWireguardCarrier({ open: () => kernel.openWireguard(), privateKey, now }),
-  });
-  return { carrier, wireguardKey: publicKey };
+    extension: () => createExtensionCarrier({ program, path }),
+  };
+  const carrier = createCarriers(carriers, hasLeftovers ? ['extension'] : []);
+  return { carrier, wireguardKey: publicKey, extension: createExtensionVoice(program) };
 }
 
 /** A node that is taken over goes on with the key that its peers know. */

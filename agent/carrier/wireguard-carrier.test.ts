@@ -102,13 +102,16 @@ test('makes the device and its peers, then rests; one lease more is one peer mor
     '3 at 192.0.2.3:51820 for 10.244.3.0/24, keepalive 0',
   ]);
   expect(fake.read('flannel-wg')?.listenPort).toBe(51820);
-  expect(await carrier.ensure(first, second)).toEqual({ changes: [], failed: new Map() });
+  expect(await carrier.ensure(first, second)).toMatchObject({ changes: [], failed: new Map() });
   expect(carrier.changed()).toBe(false);
   const looks = reads();
   expect(objects(await carrier.ensure(plan([peer(2), peer(3), peer(4)]), kept))).toEqual([name(4)]);
   expect(objects(await carrier.ensure(plan([peer(2), peer(4)]), kept))).toEqual([name(3)]);
   expect(reads()).toBe(looks);
-  expect(await carrier.ensure(plan([peer(2), peer(4)]), second)).toEqual({ changes: [], failed: new Map() });
+  expect(await carrier.ensure(plan([peer(2), peer(4)]), second)).toMatchObject({
+    changes: [],
+    failed: new Map(),
+  });
 });
 
 test('what others change is seen and put back; what a peer does by itself is none of that', async () => {
@@ -140,6 +143,13 @@ test('what others change is seen and put back; what a peer does by itself is non
   expect(objects(await carrier.ensure(wanted, second))).toEqual([name(9), name(3)]);
   expect(shown(fake)[0]).toContain('203.0.113.9:4711');
   expect(carrier.changed()).toBe(false);
+  expect(carrier.inspect?.().get(name(2))).toEqual({
+    link: 'flannel-wg',
+    endpoint: '203.0.113.9:4711',
+    lastHandshake: '1970-01-01T00:16:40.000Z',
+    receivedBytes: 0,
+    sentBytes: 0,
+  });
 });
 
 test('a node that moved is sought at its new address at once, though the old one still answers', async () => {

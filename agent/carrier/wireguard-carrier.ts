@@ -5,20 +5,25 @@ import {
   endpointText,
   type WireguardAccess,
   type WireguardDevice,
+  type WireguardPeerState,
   type WireguardStep,
 } from '../../kernel/wireguard/objects.ts';
 import { planWireguard } from '../../kernel/wireguard/plan.ts';
 import { wireguardStepObject } from '../../kernel/wireguard/text.ts';
 import type { WireguardKey } from '../../net/wireguard-key.ts';
 import type {
-  CarriedPeer,
+  CarrierDevice as AnyDevice,
+  CarriedPeer as AnyPeer,
   Carrier,
   CarrierChange,
-  CarrierDevice,
   CarrierOptions,
   CarrierPlan,
   CarrierReport,
+  TunnelState,
 } from './carrier.ts';
+
+type CarrierDevice = Extract<AnyDevice, { kind: 'wireguard' }>;
+type CarriedPeer = Extract<AnyPeer, { kind: 'wireguard' }>;
 
 export interface WireguardCarrierOptions {
   /** Throws KernelError: isNotSupported when the kernel has no WireGuard. */
@@ -106,12 +111,12 @@ export function createWireguardCarrier(options: WireguardCarrierOptions): Carrie
     async ensure(wanted: CarrierPlan, { thorough, touched }: CarrierOptions): Promise<CarrierReport> {
       const changes: CarrierChange[] = [];
       const failed = new Map<string, unknown>();
-      const devices = wanted.devices.filter(({ kind }) => kind === 'wireguard');
+      const devices = wanted.devices.filter((device) => device.kind === 'wireguard');
       for (const link of settled.keys()) {
         if (!devices.some((device) => device.link === link)) settled.delete(link);
       }
       for (const device of devices) {
-        const peers = ofLink(wanted.peers, device.link, devices.length);
+        const peers = ofLink(wanted.peers, device.link);
         const done = ensureDevice(device, peers, thorough || touched);
         changes.push(...done.changes);
         for (const [name, error] of done.failed) failed.set(name, error);
@@ -136,6 +141,18 @@ export function createWireguardCarrier(options: WireguardCarrierOptions): Carrie
       }
       return false;
     },
+    inspect() {
+      const tunnels = new Map<string, TunnelState>();
+      for (const [link, { peers }] of settled) {
+        access ??= options.open();
+        const actual = access.read(link);
+        for (const [name, { peer }] of peers) {
+          const found = actual?.peers.get(peer.publicKey.toString());
+          if (found !== undefined) tunnels.set(name, tunnelState(link, found));
+        }
+      }
+      return tunnels;
+    },
     async close() {
       access?.close();
       access = undefined;
@@ -143,16 +160,29 @@ export function createWireguardCarrier(options: WireguardCarrierOptions): Carrie
   };
 }
 
+function tunnelState(
+  link: string,
+  { endpoint, lastHandshake, receivedBytes, sentBytes }: WireguardPeerState,
+): TunnelState {
+  return {
+    link,
+    endpoint: endpoint === undefined ? null : endpointText(endpoint),
+    lastHandshake: lastHandshake === undefined ? null : new Date(lastHandshake).toISOString(),
+    receivedBytes: Number(receivedBytes),
+    sentBytes: Number(sentBytes),
+  };
+}
+
 function isSameDevice(one: CarrierDevice, other: CarrierDevice): boolean {
   return one.listenPort === other.listenPort && one.publicKey.equals(other.publicKey);
 }
 
-function ofLink(
-  peers: ReadonlyMap<string, CarriedPeer>,
-  link: string,
-  devices: number,
-): ReadonlyMap<string, CarriedPeer> {
-  return devices === 1 ? peers : new Map([...peers].filter(([, carried]) => carried.link === link));
+function ofLink(peers: ReadonlyMap<string, AnyPeer>, link: string): ReadonlyMap<string, CarriedPeer> {
+  const found = new Map<string, CarriedPeer>();
+  for (const [name, carried] of peers) {
+    if (carried.kind === 'wireguard' && carried.link === link) found.set(name, carried);
+  }
+  return found;
 }
 
 /** Deletions first, so that what they were allowed is free. */
@@ -161,7 +191,6 @@ function changedPeers(
   before: ReadonlyMap<string, CarriedPeer>,
   now: ReadonlyMap<string, CarriedPeer>,
 ): readonly WireguardStep[] {
-  if (before === now) return [];
   const deletions: WireguardStep[] = [];
   const settings: WireguardStep[] = [];
   for (const [name, { peer }] of before) {

@@ -218,7 +218,13 @@ export class KubeServer implements AsyncDisposable {
 }
 
 async function drained(out: NodeJS.EventEmitter, response: ServerResponse): Promise<void> {
-  await Promise.race([once(out, 'drain'), once(response, 'close')]);
+  // Whoever waits in vain goes on listening until it is told to stop.
+  const abort = new AbortController();
+  const { signal } = abort;
+  const waits = [once(out, 'drain', { signal }), once(response, 'close', { signal })];
+  await Promise.race(waits);
+  abort.abort();
+  await Promise.allSettled(waits);
 }
 
 function isKubePath(path: string): path is KubePath {
