@@ -77,6 +77,19 @@ describe('a lab of IPv6 alone', () => {
     await netloomOk('lab', 'service', 'rm', 'web', ...named);
   });
 
+  test('is found out when a way of IPv6 is missing: the pairs are named, and the node that lacks it', async () => {
+    const { nodes } = JSON.parse(await netloomOk('lab', 'status', ...named, '--json'));
+    // An agent would put it back before anybody looks.
+    for (const { agent } of nodes) process.kill(agent.pid, 'SIGKILL');
+    await at('n1', 'ip', '-6', 'route', 'delete', nodes[1].lease);
+    const { checks } = await checkLab(lab);
+    const failed = new Map(checks.filter(({ ok }) => !ok).map(({ name, detail }) => [name, detail]));
+    expect(failed.get('pods across nodes: ICMP')).toMatch(
+      /pod-1a → pod-2a icmp: .* \(node n1 has no route to fd00:10:244:/,
+    );
+    expect([...failed.keys()]).not.toContain('pod to its own node');
+  });
+
   test('goes without a trace', async () => {
     await netloomOk('lab', 'down', ...named);
     expect(await leftovers(lab)).toEqual([]);
