@@ -1,5 +1,6 @@
 // What a lab looks like now: its state file, and what its agents answer. For the map and for `lab status --json`.
 import { isRunning, residentMemory } from '../../kernel/process.ts';
+import { familyName } from '../../proxy/family-name.ts';
 import { agentStatus, programmedPeers } from './agent-status.ts';
 import { proxyOf } from './await-proxy.ts';
 import { nodePaths } from './daemons.ts';
@@ -17,7 +18,8 @@ export interface AgentReport {
 
 export interface ProxyReport {
   readonly state: 'ready' | 'not-ready' | 'silent' | 'stopped';
-  readonly services: number;
+  /** For each of the lab's networks, in their order: one of both families counts in each. Empty when it does not answer. */
+  readonly services: readonly number[];
 }
 
 export interface NodeReport {
@@ -102,7 +104,9 @@ async function reportNode(
     },
     proxy: {
       state: !running ? 'stopped' : proxy === undefined ? 'silent' : proxy.ready ? 'ready' : 'not-ready',
-      services: proxy?.families.reduce((sum, { services }) => sum + services, 0) ?? 0,
+      services: state.networks.flatMap(
+        ({ family }) => proxy?.families.find((one) => one.family === familyName(family))?.services ?? [],
+      ),
     },
     pods,
   };

@@ -32,19 +32,19 @@ test('what is wrong is said, and nodes that do not fit go below', () => {
       leases: [],
       pods: [],
       agent: { state: 'stopped', pid: null, peers: 0, memory: null },
-      proxy: { state: 'stopped', services: 0 },
+      proxy: { state: 'stopped', services: [] },
     },
     {
       ...n2,
       agent: { ...n2.agent, state: 'silent' },
-      proxy: { state: 'silent', services: 0 },
+      proxy: { state: 'silent', services: [] },
       pods: [{ name: 'web', netns: 'x', address: null, addresses: [] }],
     },
     {
       ...n1,
       name: 'n3',
       agent: { ...n1.agent, state: 'not-ready', peers: 0 },
-      proxy: { state: 'not-ready', services: 0 },
+      proxy: { state: 'not-ready', services: [0] },
     },
   ] as const;
   expect(`\n${drawLab({ ...report, nodes }, 70).join('\n')}\n`).toBe(`
@@ -96,4 +96,13 @@ lab default · vxlan · nftables · pods 10.244.0.0/16, fd00:10:244::/56
   │          fd00:10:244:1::3   │
   └─────────────────────────────┘
 `);
+});
+
+test('families that differ in their services are counted one by one', () => {
+  const report = sampleReport(dualState());
+  const nodes = report.nodes.map((node) => ({
+    ...node,
+    proxy: { state: 'ready', services: [1, 3] } as const,
+  }));
+  expect(drawLab({ ...report, nodes }).join('\n')).toContain('proxy    ready, 1 + 3 services');
 });

@@ -45,7 +45,7 @@ function nodeBox(node: LabReport['nodes'][number]): readonly string[] {
 function proxyWords({ state, services }: LabReport['nodes'][number]['proxy']): string {
   switch (state) {
     case 'ready':
-      return `ready, ${services} ${services === 1 ? 'service' : 'services'}`;
+      return `ready, ${serviceWords(services)}`;
     case 'not-ready':
       return 'not ready';
     case 'silent':
@@ -55,6 +55,12 @@ function proxyWords({ state, services }: LabReport['nodes'][number]['proxy']): s
     default:
       return state satisfies never;
   }
+}
+
+/** Of each family; once where there are as many in both. */
+function serviceWords(counts: readonly number[]): string {
+  const told = [...new Set(counts)].join(' + ');
+  return `${told} ${told === '1' ? 'service' : 'services'}`;
 }
 
 function agentWords(agent: LabReport['nodes'][number]['agent']): string {

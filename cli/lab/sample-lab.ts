@@ -106,7 +106,7 @@ export function sampleReport(state: LabState = sampleState()): LabReport {
         family === 4 ? `10.244.${i + 1}.0/24` : `fd00:10:244:${i + 1}::/64`,
       ),
       agent: { state: 'ready', pid: 11 + i, peers: 1, memory: 80 << 20 },
-      proxy: { state: 'ready', services: 2 },
+      proxy: { state: 'ready', services: networks.map(() => 2) },
       pods: pods
         .filter((pod) => pod.node === node.name)
         .map((pod) => ({
