@@ -107,3 +107,14 @@ peers     0
 problems  none
 `);
 });
+
+test('what backend udp carried and dropped', () => {
+  const udp = {
+    sent: { packets: 12, dropped: { 'no-peer': 1, ttl: 2 } },
+    received: { packets: 7, dropped: {} },
+  };
+  const lines = nodeStatusText(nodeStatusShape.parse({ ...status, udp }));
+  expect(lines.filter((line) => line.startsWith('udp'))).toEqual([
+    'udp       sent 12 packets, dropped 1 no-peer, 2 ttl; received 7 packets',
+  ]);
+});

@@ -5,6 +5,7 @@ import { followedShape, followedText } from './followed-text.ts';
 const subnets = { subnet: z.string().optional(), subnet6: z.string().optional() };
 const publicIps = { publicIp: z.string().nullable(), publicIp6: z.string().nullish() };
 const counts = z.record(z.string(), z.number());
+const udpDirection = z.looseObject({ packets: z.number(), dropped: counts });
 
 /** What the text is made of; --json passes on all that the agent said. */
 export const nodeStatusShape = z.looseObject({
@@ -21,6 +22,8 @@ export const nodeStatusShape = z.looseObject({
     .nullable(),
   /** Absent in the answers of older agents. */
   store: followedShape.nullish(),
+  /** What backend udp carried; absent in the answers of older agents, null as long as it carried nothing. */
+  udp: z.looseObject({ sent: udpDirection, received: udpDirection }).nullish(),
   underlay: z.looseObject({ interface: z.string(), mtu: z.number() }).nullable(),
   mtu: z.number().nullable(),
   peers: z.array(
@@ -56,6 +59,9 @@ export function nodeStatusText(status: NodeStatus): readonly string[] {
     `lease     ${lease === null ? 'none' : leaseText(lease)}`,
     ...(status.store == null ? [] : [`store     ${followedText(status.store)}`]),
     `underlay  ${underlay === null ? 'none' : `${underlay.interface}, MTU ${underlay.mtu}; pods ${status.mtu ?? '-'}`}`,
+    ...(status.udp == null
+      ? []
+      : [`udp       ${udpText('sent', status.udp.sent)}; ${udpText('received', status.udp.received)}`]),
     `objects   ${countText(status.objects)}`,
     `repaired  ${countText(status.repaired)}`,
     ...section(`peers     ${peers.length}`, peers.map(peerCells)),
@@ -114,6 +120,12 @@ function tunnelTexts({ tunnels = [] }: NodeStatus['peers'][number]): readonly st
 function countText(counted: Readonly<Record<string, number>>): string {
   const some = Object.entries(counted).filter(([, count]) => count > 0);
   return some.length === 0 ? 'none' : some.map(([kind, count]) => `${count} ${kind}`).join(', ');
+}
+
+/** "sent 12 packets, dropped 1 no-peer". */
+function udpText(verb: string, { packets, dropped }: NonNullable<NodeStatus['udp']>['sent']): string {
+  const drops = countText(dropped);
+  return `${verb} ${packets} packets${drops === 'none' ? '' : `, dropped ${drops}`}`;
 }
 
 function section(title: string, rows: readonly (readonly string[])[]): readonly string[] {

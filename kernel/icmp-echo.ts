@@ -5,6 +5,7 @@ import { KernelError } from './kernel-error.ts';
 import * as libc from './libc.ts';
 import type { Netns } from './netns.ts';
 import type { Poller } from './poller.ts';
+import { socketAddress } from './socket-address.ts';
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -126,7 +127,8 @@ export async function icmpEcho(target: IpAddress, options: EchoOptions): Promise
     const request = echoRequest(options.size ?? ipHeader + usualIcmp, target.family);
     const sent = performance.now();
     try {
-      libc.connect(fd, socketAddress(target));
+      // The port is of no use to ICMP.
+      libc.connect(fd, socketAddress(target.bytes, 0));
       libc.send(fd, request);
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
@@ -217,13 +219,4 @@ export function internetChecksum(bytes: Buffer): number {
   if (bytes.length % 2 === 1) sum += (bytes[bytes.length - 1] ?? 0) << 8;
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   return ~sum & 0xffff;
-}
-
-/** struct sockaddr_in or sockaddr_in6; the port is of no use to ICMP. */
-function socketAddress(address: IpAddress): Buffer {
-  const bytes = Buffer.alloc(address.family === 4 ? 16 : 28);
-  bytes.writeUInt16LE(dialects[address.family].domain);
-  // Behind the port; of IPv6 the flow label is between.
-  bytes.set(address.bytes, address.family === 4 ? 4 : 8);
-  return bytes;
 }

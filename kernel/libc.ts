@@ -8,6 +8,7 @@ import { KernelError } from './kernel-error.ts';
 const library = koffi.load(null);
 
 const calls = {
+  accept4: library.func('int accept4(int fd, void *address, void *length, int flags)'),
   bind: library.func('int bind(int fd, const void *address, uint32_t length)'),
   close: library.func('int close(int fd)'),
   connect: library.func('int connect(int fd, const void *address, uint32_t length)'),
@@ -15,6 +16,7 @@ const calls = {
   flock: library.func('int flock(int fd, int operation)'),
   getsockopt: library.func('int getsockopt(int fd, int level, int name, void *value, void *size)'),
   ioctl: library.func('int ioctl(int fd, uint64_t request, void *argument)'),
+  listen: library.func('int listen(int fd, int backlog)'),
   mount: library.func('int mount(str source, str target, str type, uint64_t flags, const void *data)'),
   open: library.func('int open(str path, int flags, int mode)'),
   poll: library.func('int poll(void *fds, uint64_t count, int milliseconds)'),
@@ -27,6 +29,20 @@ const calls = {
   umount2: library.func('int umount2(str target, int flags)'),
   unshare: library.func('int unshare(int flags)'),
   write: library.func('int64_t write(int fd, const void *buffer, uint64_t size)'),
+};
+
+/**
+ * For loops over many packets: what these calls work on lies in native memory, named by its address, and what they return is theirs, so that
+ * nothing is made a call. A pointer and a uint64_t are passed alike on both machines.
+ */
+const packetCalls = {
+  ioctl: library.func('ioctl', 'int', ['int', 'uint64_t', 'uint64_t']),
+  poll: library.func('poll', 'int', ['uint64_t', 'uint64_t', 'int']),
+  read: library.func('read', 'int64_t', ['int', 'uint64_t', 'uint64_t']),
+  recvmmsg: library.func('recvmmsg', 'int', ['int', 'uint64_t', 'uint32_t', 'int', 'uint64_t']),
+  sendmmsg: library.func('sendmmsg', 'int', ['int', 'uint64_t', 'uint32_t', 'int']),
+  sendto: library.func('sendto', 'int64_t', ['int', 'uint64_t', 'uint64_t', 'int', 'uint64_t', 'uint32_t']),
+  writev: library.func('writev', 'int64_t', ['int', 'uint64_t', 'int']),
 };
 
 /** Values of bits/*.h and linux/*.h on x86-64 and arm64 (the same on both). */
@@ -43,6 +59,7 @@ export const MS_REC = 16384;
 export const MS_SHARED = 1 << 20;
 export const MNT_DETACH = 2;
 export const POLLIN = 1;
+export const POLLOUT = 4;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 
@@ -89,6 +106,30 @@ export function getSocketOption(fd: number, level: number, name: number): number
   return value.readInt32LE();
 }
 
+/** The longest time that a receive or an accept waits; 0: for ever. */
+export function setReceiveTimeout(fd: number, milliseconds: number): void {
+  // struct timeval (linux/time_types.h).
+  const time = Buffer.alloc(16);
+  time.writeBigInt64LE(BigInt(Math.floor(milliseconds / 1000)), 0);
+  time.writeBigInt64LE(BigInt((milliseconds % 1000) * 1000), 8);
+  const SOL_SOCKET = 1;
+  const SO_RCVTIMEO = 20;
+  check(calls.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, time, time.length), 'set socket option', 'SO_RCVTIMEO');
+}
+
+export function listen(fd: number, backlog: number): void {
+  check(calls.listen(fd, backlog), 'listen', `fd ${fd}`);
+}
+
+/** Waits for a connection and returns its descriptor. */
+export function accept(fd: number): number {
+  for (;;) {
+    const accepted = calls.accept4(fd, null, null, SOCK_CLOEXEC);
+    if (accepted < 0 && koffi.errno() === EINTR) continue;
+    return check(accepted, 'accept connection', `fd ${fd}`);
+  }
+}
+
 /** Sends one datagram. */
 export function send(fd: number, bytes: Uint8Array): number {
   for (;;) {
@@ -121,6 +162,18 @@ export function receive(fd: number, buffer: Uint8Array, wait: boolean): number |
     if (errno === EINTR) continue;
     if (errno === EAGAIN) return undefined;
     throw new KernelError({ operation: 'receive', object: '', errno });
+  }
+}
+
+/** What there is of a stream, up to the buffer's length; 0 at its end. Undefined when nothing came in time. */
+export function read(fd: number, buffer: Uint8Array): number | undefined {
+  for (;;) {
+    const size = calls.read(fd, buffer, buffer.length);
+    if (size >= 0) return Number(size);
+    const errno = koffi.errno();
+    if (errno === EINTR) continue;
+    if (errno === EAGAIN) return undefined;
+    throw new KernelError({ operation: 'read', object: `fd ${fd}`, errno });
   }
 }
 
@@ -184,4 +237,72 @@ export function poll(entries: Buffer, milliseconds: number): Promise<number> {
       else reject(error);
     });
   });
+}
+
+/** Memory that does not move and is not Node's: the kernel may be given its address. Zeroed; gone with `free()`, and its bytes with it. */
+export interface NativeMemory {
+  /** Below 2^47: exact. */
+  readonly address: number;
+  readonly bytes: ArrayBuffer;
+  free(): void;
+}
+
+export function nativeMemory(size: number): NativeMemory {
+  const pointer: bigint = koffi.alloc('uint8_t', size);
+  return {
+    address: Number(pointer),
+    bytes: koffi.view(pointer, size),
+    free: () => koffi.free(pointer),
+  };
+}
+
+/** A call's own result, or the negative errno where it failed; interrupted calls are made again. */
+function resultOf(call: () => number): number {
+  for (;;) {
+    const result = call();
+    if (result >= 0) return result;
+    const errno = koffi.errno();
+    if (errno !== EINTR) return -errno;
+  }
+}
+
+/** `address`: of an array of struct pollfd. Blocks the thread. Interrupted, it returns 0, so that whoever waits may look why. */
+export function pollNow(address: number, count: number, milliseconds: number): number {
+  const ready: number = packetCalls.poll(address, count, milliseconds);
+  if (ready >= 0) return ready;
+  const errno = koffi.errno();
+  return errno === EINTR ? 0 : -errno;
+}
+
+export function readTo(fd: number, address: number, size: number): number {
+  return resultOf(() => packetCalls.read(fd, address, size));
+}
+
+/** `vectors`: address of an array of struct iovec. */
+export function writeVectors(fd: number, vectors: number, count: number): number {
+  return resultOf(() => packetCalls.writev(fd, vectors, count));
+}
+
+/** `messages`: address of an array of struct mmsghdr. How many were sent, at least one, or the negative errno of the first. */
+export function sendMessages(fd: number, messages: number, count: number): number {
+  return resultOf(() => packetCalls.sendmmsg(fd, messages, count, MSG_DONTWAIT));
+}
+
+export function receiveMessages(fd: number, messages: number, count: number): number {
+  return resultOf(() => packetCalls.recvmmsg(fd, messages, count, MSG_DONTWAIT, 0));
+}
+
+export interface Datagram {
+  readonly address: number;
+  readonly size: number;
+}
+
+/** `to`: where a struct sockaddr lies. */
+export function sendDatagram(fd: number, { address, size }: Datagram, to: Datagram): number {
+  return resultOf(() => packetCalls.sendto(fd, address, size, MSG_DONTWAIT, to.address, to.size));
+}
+
+/** For requests whose argument is a number, not a place. */
+export function ioctlNumber(fd: number, request: number, argument: number): void {
+  check(packetCalls.ioctl(fd, request, argument), 'control', `request 0x${request.toString(16)}`);
 }

@@ -10,7 +10,7 @@ import {
 } from './lab-networks.ts';
 import { whyNotNetwork } from './network-config.ts';
 
-export const labBackends = ['vxlan', 'host-gw', 'ipip', 'wireguard'] as const;
+export const labBackends = ['vxlan', 'host-gw', 'ipip', 'wireguard', 'udp'] as const;
 export type LabBackend = (typeof labBackends)[number];
 
 export const mostNodes = 50;

@@ -1,0 +1,62 @@
+// The thread that carries packets, from the agent's side: started, told things, and stopped.
+import { Worker } from 'node:worker_threads';
+import { WakeUp } from '../../../kernel/tun/wake-up.ts';
+import { programFile } from '../../../runtime/package-files.ts';
+import type { WorkerCommand, WorkerNews, WorkerStart } from './worker-messages.ts';
+
+/** Milliseconds that a thread may take to end before it is cut off: it looks up once a second at the latest. */
+const patience = 5000;
+
+export interface ForwarderThread {
+  tell(command: WorkerCommand): void;
+  /** Resolves when nothing of it runs any more. */
+  stop(): Promise<void>;
+}
+
+export interface ThreadEvents {
+  readonly onNews: (news: WorkerNews) => void;
+  /** It ended without having been told to. */
+  readonly onCrash: (error: Error) => void;
+}
+
+export type StartThread = (counters: SharedArrayBuffer, events: ThreadEvents) => ForwarderThread;
+
+export const startForwarderThread: StartThread = (counters, { onNews, onCrash }) => {
+  const wake = new WakeUp();
+  const start: WorkerStart = { wake: wake.fd, counters };
+  const worker = new Worker(programFile('agent/carrier/udp/worker-main'), {
+    workerData: start,
+    name: 'netloom-udp',
+    env: {},
+    // It makes next to no garbage; what it works on is not V8's.
+    resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 },
+  });
+  let isStopping = false;
+  let failure: Error | undefined;
+  worker.on('message', onNews);
+  worker.on('error', (error) => {
+    failure = error;
+  });
+  const ended = new Promise<void>((resolve) => {
+    worker.once('exit', (code) => {
+      wake[Symbol.dispose]();
+      resolve();
+      if (!isStopping) onCrash(failure ?? new Error(`The thread of backend "udp" ended with code ${code}`));
+    });
+  });
+  return {
+    tell(command) {
+      worker.postMessage(command);
+      wake.call();
+    },
+    async stop() {
+      if (isStopping) return ended;
+      isStopping = true;
+      worker.postMessage({ kind: 'stop' } satisfies WorkerCommand);
+      wake.call();
+      const cutOff = setTimeout(() => void worker.terminate(), patience);
+      await ended;
+      clearTimeout(cutOff);
+    },
+  };
+};
