@@ -1,15 +1,13 @@
 // Clusters of IPv6 alone and of both families on every store: two agents on real namespaces whose leases meet in a directory, in etcd or on
 // Node objects, in flannel's formats, and packets between them.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { type RunningAgent, startAgent } from '../../agent/run-agent.ts';
-import { agentSettings } from '../../agent/settings.ts';
-import { resolveSettings } from '../../runtime/settings/resolve-settings.ts';
+import type { RunningAgent } from '../../agent/run-agent.ts';
 import { run, TestCluster, type TestNode } from '../agent/cluster.ts';
-import { silent } from '../proxy/daemon-node.ts';
 import { EtcdCluster, etcdFault } from './etcd-cluster.ts';
 import { FakeApiServer } from './fake-api-server.ts';
+import { startAgentOn } from './start-agent.ts';
 import { until } from './until.ts';
 
 const prefix = 'flannel.alpha.coreos.com/';
@@ -119,25 +117,6 @@ const stores: readonly Store[] = [
   },
 ];
 
-function startNode(node: TestNode, flags: World['flags']): Promise<RunningAgent> {
-  const { directory, subnetFile, name, place } = node;
-  mkdirSync(join(directory, 'run'), { recursive: true });
-  const { settings } = resolveSettings(agentSettings, {
-    flags: {
-      nodeName: name,
-      runDirectory: join(directory, 'run'),
-      stateDirectory: join(directory, 'state'),
-      ipamDirectory: join(directory, 'ipam'),
-      cniConfDirectory: '',
-      subnetFile,
-      iface: 'eth0',
-      ...flags,
-    },
-    environment: {},
-  });
-  return startAgent(settings, { log: silent, netns: place.netns });
-}
-
 /** The pods' gateways on a node. */
 function gatewaysOf({ subnetFile }: TestNode): readonly string[] {
   const env = readFileSync(subnetFile, 'utf8');
@@ -168,7 +147,7 @@ describe.each(stores)('leases in $name', ({ fault, open }) => {
       try {
         for (const node of cluster.nodes) {
           world.prepare(node);
-          agents.push(await startNode(node, world.flags));
+          agents.push(await startAgentOn(node, world.flags));
         }
         await until(() =>
           agents.every(

@@ -29,7 +29,7 @@ test('what a combination does not need may be missing', () => {
     `missing here: ${names.map((name) => `title of ${name}`).join(', ')}`;
   expect(whyNotHere({ ...vxlan, proxyMode: 'ipvs' }, answers)).toBe(reason('ip_vs'));
   expect(whyNotHere({ ...vxlan, backend: 'ipip' }, answers)).toBe(reason('ipip'));
-  expect(whyNotHere({ ...vxlan, backend: 'ipip', proxyMode: 'ipvs' }, answers)).toBe(reason('ip_vs', 'ipip'));
+  expect(whyNotHere({ ...vxlan, backend: 'ipip', proxyMode: 'ipvs' }, answers)).toBe(reason('ipip'));
   expect(whyNotHere({ ...vxlan, families: 'v6' }, answers)).toBe(reason('proxy-nftables-ipv6'));
   expect(whyNotHere({ ...vxlan, families: 'dual' }, answers)).toBe(reason('proxy-nftables-ipv6'));
 });
@@ -49,4 +49,12 @@ test('a family that the backend cannot carry is told in the agent’s words', ()
   expect(whyNotHere({ ...vxlan, backend: 'ipip', families: 'dual' }, [])).toContain(
     'Cannot run backend "ipip"',
   );
+});
+
+test('that a mode does not work is told where nothing else says why', () => {
+  const whole = answer('proxy-ipvs-ipv4', ipvs);
+  const combination = { ...vxlan, proxyMode: 'ipvs' } as const;
+  expect(whyNotHere(combination, [whole])).toBe('missing here: title of proxy-ipvs-ipv4');
+  const parts = [answer('ip_vs', ipvs), whole, answer('ipset', ipvs)];
+  expect(whyNotHere(combination, parts)).toBe('missing here: title of ip_vs, title of ipset');
 });
