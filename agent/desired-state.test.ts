@@ -116,6 +116,8 @@ describe('vxlan', () => {
     ]);
     expect(desired.mtu).toBe(1430);
     expect(desired.sysctls.get('net/ipv6/conf/all/forwarding')).toBe('1');
+    for (const link of ['flannel.1', 'flannel-v6.1', 'cni0'])
+      expect(desired.sysctls.get(`net/ipv6/conf/${link}/accept_dad`)).toBe('0');
   });
 
   test('options: VNI, port, MTU, learning', () => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { followedShape, followedText } from './followed-text.ts';
 
 const subnets = { subnet: z.string().optional(), subnet6: z.string().optional() };
+const publicIps = { publicIp: z.string().nullable(), publicIp6: z.string().nullish() };
 const counts = z.record(z.string(), z.number());
 const udpDirection = z.looseObject({ packets: z.number(), dropped: counts });
 
@@ -14,8 +15,8 @@ export const nodeStatusShape = z.looseObject({
   lease: z
     .looseObject({
       ...subnets,
+      ...publicIps,
       backend: z.string(),
-      publicIp: z.string().nullable(),
       expiresAt: z.string().nullable(),
     })
     .nullable(),
@@ -29,7 +30,7 @@ export const nodeStatusShape = z.looseObject({
     z.looseObject({
       node: z.string(),
       ...subnets,
-      publicIp: z.string().nullable(),
+      ...publicIps,
       path: z.string(),
       programmed: z.boolean(),
       reason: z.string().nullable(),
@@ -84,8 +85,18 @@ function subnetText({
   return [subnet, subnet6].filter((text) => text !== undefined).join(', ');
 }
 
+/** Undefined: none. */
+function addressText({
+  publicIp,
+  publicIp6,
+}: NodeStatus['peers'][number] | NonNullable<NodeStatus['lease']>): string | undefined {
+  const all = [publicIp, publicIp6].filter((text) => text != null);
+  return all.length === 0 ? undefined : all.join(', ');
+}
+
 function leaseText(lease: NonNullable<NodeStatus['lease']>): string {
-  const by = lease.publicIp === null ? '' : ` by ${lease.publicIp}`;
+  const address = addressText(lease);
+  const by = address === undefined ? '' : ` by ${address}`;
   const until = lease.expiresAt === null ? '' : `, until ${lease.expiresAt}`;
   return `${subnetText(lease)} (${lease.backend}${by}${until})`;
 }
@@ -94,7 +105,7 @@ function peerCells(peer: NodeStatus['peers'][number]): readonly string[] {
   const state = peer.programmed
     ? ['programmed', ...tunnelTexts(peer)].join(', ')
     : `not programmed: ${peer.reason ?? 'not yet'}`;
-  return [peer.node, subnetText(peer), peer.publicIp ?? '-', peer.path, state];
+  return [peer.node, subnetText(peer), addressText(peer) ?? '-', peer.path, state];
 }
 
 function tunnelTexts({ tunnels = [] }: NodeStatus['peers'][number]): readonly string[] {
