@@ -18,11 +18,13 @@ import type { MadeRecord } from './made-record.ts';
 import { differingFiles } from './node-files.ts';
 import { type PassResult, runPass } from './node-pass.ts';
 import { differingSysctls, type Sysctls } from './node-sysctls.ts';
+import { createBackendChanger, type OwnBackend } from './own-backend.ts';
 import { peerName } from './peer-name.ts';
 import { createPeerTable } from './peer-table.ts';
 import type { Pod } from './pod-list.ts';
 import { strayPodLinks } from './pod-ports.ts';
 import type { PodRulesKeeper } from './pod-rules-keeper.ts';
+import { createRetiredDevices } from './retired-devices.ts';
 import type { AgentState } from './status.ts';
 import type { UnderlaySettings } from './underlay.ts';
 
@@ -40,6 +42,8 @@ export interface AgentOptions {
   readonly choices: NodeChoices;
   readonly underlaySettings: UnderlaySettings;
   readonly store: LeaseStore;
+  /** In place of the network configuration's. */
+  readonly backend?: OwnBackend | undefined;
   readonly route: NodeRoutes;
   readonly firewall: Firewall;
   readonly carrier: Carrier;
@@ -75,7 +79,12 @@ export interface Agent {
 
 export function createAgent(options: AgentOptions): Agent {
   const { node, store, clock, log, holder } = options;
-  const ports = { ...options, peerTable: createPeerTable() };
+  const ports = {
+    ...options,
+    peerTable: createPeerTable(),
+    retiredDevices: createRetiredDevices(clock.now),
+  };
+  const withOwnBackend = createBackendChanger(options.backend);
   const abort = new AbortController();
   const steps = new Map<string, number>();
   const repaired = new Map<string, number>();
@@ -157,7 +166,7 @@ export function createAgent(options: AgentOptions): Agent {
       try {
         for await (const next of store.watch(abort.signal)) {
           reportProblems(log, snapshot?.problems ?? [], next.problems);
-          snapshot = next;
+          snapshot = withOwnBackend(next);
           storeError = undefined;
           holder.notice(next);
           runner.trigger('leases');

@@ -32,9 +32,10 @@ interface Sample {
   readonly peers: readonly Lease[];
   readonly families?: readonly (4 | 6)[];
   readonly more?: RouteObjects;
+  readonly spare?: (devices: readonly string[]) => ReadonlySet<string>;
 }
 
-function desire({ config, peers, families = [4], more = {} }: Sample): DesiredState {
+function desire({ config, peers, families = [4], more = {}, spare }: Sample): DesiredState {
   const actual = sampleMachine(more);
   const underlay = sampleUnderlay(families);
   const macs = (link: string) => hashedMac('node-1', link);
@@ -54,6 +55,7 @@ function desire({ config, peers, families = [4], more = {} }: Sample): DesiredSt
     choices,
     macs,
     actual,
+    ...(spare === undefined ? {} : { spare }),
   });
 }
 
@@ -241,9 +243,65 @@ describe('udp', () => {
   });
 
   test('a peer of another backend is left out by the name that people know', () => {
-    const vxlan = sampleLease({ number: 2 });
-    const { rejected } = desire({ config: sampleConfig({ backend }), peers: [vxlan] });
-    expect(rejected.map(({ reason }) => reason)).toEqual(['its backend is "vxlan", this node\'s is "udp"']);
+    const wireguard = sampleLease({ number: 2, backend: 'wireguard' });
+    const { rejected } = desire({ config: sampleConfig({ backend }), peers: [wireguard] });
+    expect(rejected.map(({ reason }) => reason)).toEqual([
+      'its backend is "wireguard", this node\'s is "udp"',
+    ]);
+  });
+});
+
+describe('while a cluster is changed', () => {
+  const far = { number: 4, publicIp: '203.0.113.4' };
+
+  test('a peer of another backend gets a plain route, one behind a router is left out', () => {
+    const peers = [
+      sampleLease({ number: 2 }),
+      sampleLease({ number: 3, backend: 'host-gw' }),
+      sampleLease({ ...far, backend: 'host-gw' }),
+    ];
+    const desired = desire({ config: sampleConfig({}), peers });
+    expect(commands(desired).slice(4)).toEqual([
+      'ip neigh replace 10.244.2.0 lladdr 02:00:00:00:04:02 dev flannel.1 nud permanent',
+      'bridge fdb replace 02:00:00:00:04:02 dev flannel.1 dst 192.0.2.2 self permanent',
+      'ip route replace 10.244.2.0/24 via 10.244.2.0 dev flannel.1 onlink proto 78',
+      'ip route replace 10.244.3.0/24 via 192.0.2.3 dev eth0 proto 78',
+    ]);
+    expect(desired.peers.map(({ path }) => path)).toEqual(['vxlan', 'direct']);
+    expect(desired.rejected.map(({ lease }) => lease.node)).toEqual(['node-4']);
+  });
+
+  test('both nodes take the same way', () => {
+    const config = sampleConfig({ backend: { Type: 'host-gw' } });
+    const desired = desire({ config, peers: [sampleLease({ number: 3 })] });
+    expect(commands(desired).slice(2)).toEqual([
+      'ip route replace 10.244.3.0/24 via 192.0.2.3 dev eth0 proto 78',
+    ]);
+  });
+
+  test('the device of the former backend stays as long as it is spared, and no longer', () => {
+    const detail = { kind: 'vxlan', vni: 1, port: 8472, underlay: 'eth0', learning: false } as const;
+    const links = [
+      { name: 'flannel.1', detail, mac: mac4, mtu: 1450, up: true, alias: 'netloom' },
+      { name: 'br7', detail: { kind: 'bridge' }, mac: bridgeMac, mtu: 1450, up: true, alias: 'netloom' },
+    ] as const;
+    const config = sampleConfig({ backend: { Type: 'host-gw' } });
+    const asked: string[] = [];
+    const deletions = (spared: readonly string[], peers: readonly Lease[] = []) => {
+      const spare = (devices: readonly string[]) => {
+        asked.push(...devices);
+        return new Set(spared);
+      };
+      const desired = desire({ config, peers, more: { links }, spare });
+      return planRoute(desired.route, sampleMachine({ links }), desired.scope)
+        .map(routeStepText)
+        .filter((text) => / delete /.test(text));
+    };
+    expect(deletions(['flannel.1'])).toEqual(['ip link delete br7']);
+    expect(deletions([])).toEqual(['ip link delete flannel.1', 'ip link delete br7']);
+    // One that cannot follow goes on sending by it.
+    expect(deletions([], [sampleLease({ number: 2 })])).not.toContain('ip link delete flannel.1');
+    expect(asked).toEqual(['flannel.1', 'flannel.1', 'flannel.1']);
   });
 });
 

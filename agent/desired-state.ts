@@ -13,7 +13,7 @@ import type { NetworkConfig } from '../store/network-config.ts';
 import { netloomAlias } from './alias.ts';
 import type { DeviceMacs, PeerPlan } from './backend/backend.ts';
 import { backendDevices } from './backend/choose-backend.ts';
-import { isBackendDevice } from './backend/device-names.ts';
+import { isBackendDevice, isBackendDeviceName } from './backend/device-names.ts';
 import { gatewayOf, nodeSysctls, planBridge } from './bridge.ts';
 import type { CarrierPlan } from './carrier/carrier.ts';
 import { flannelRoutes } from './flannel/flannel-routes.ts';
@@ -46,6 +46,8 @@ export interface DesiredInput {
   readonly macs: DeviceMacs;
   /** What there is: only looked at for links that an earlier configuration of ours left behind, and for others' routes. */
   readonly actual: RouteState;
+  /** Which of the devices that a former backend left are to stay for now; none if absent. */
+  readonly spare?: (devices: readonly string[]) => ReadonlySet<string>;
 }
 
 export interface DesiredState {
@@ -87,7 +89,7 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
   return {
     route: withoutLinks(route, occupied),
     scope: {
-      links: new Set([...made, ...staleLinks(input.actual, wanted)]),
+      links: new Set([...made, ...unsparedLinks(input, { wanted, peers })]),
       addressesOn: new Set(made),
       neighboursOn: new Set(devicesMade),
       fdbOn: new Set(devicesMade),
@@ -111,6 +113,21 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
 
 function keyedRoute(route: Route): readonly [string, Route] {
   return [routeKey(route), route];
+}
+
+function unsparedLinks(
+  { actual, own, spare }: DesiredInput,
+  { wanted, peers }: { readonly wanted: readonly string[]; readonly peers: readonly PeerPlan[] },
+): readonly string[] {
+  const stale = staleLinks(actual, wanted);
+  if (stale.length === 0) return stale;
+  const spared = spare?.(stale.filter(isBackendDeviceName)) ?? new Set();
+  // A peer that cannot follow to the new backend goes on sending as before.
+  const backends = new Set<string>(peers.map(({ lease }) => lease.backendType));
+  backends.delete(own.backendType);
+  return stale.filter(
+    (name) => !spared.has(name) && !backends.has(actual.links.get(name)?.detail.kind ?? ''),
+  );
 }
 
 /** Links that bear our mark and are not wanted: the device of another VNI, the bridge's former name. */

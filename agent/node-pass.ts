@@ -3,6 +3,7 @@
 // each step reports.
 
 import type { RouteState } from '../kernel/route/objects.ts';
+import type { RouteStep } from '../kernel/route/step.ts';
 import { errorMessage } from '../runtime/error-text.ts';
 import { type Lease, subnetsOf } from '../store/lease.ts';
 import type { LeaseSnapshot } from '../store/lease-store.ts';
@@ -15,6 +16,7 @@ import type { Carrier, CarrierPlan } from './carrier/carrier.ts';
 import type { ExtensionVoice } from './carrier/extension-voice.ts';
 import { type DesiredState, desiredState, type NodeChoices } from './desired-state.ts';
 import type { MacKeeper } from './device-macs.ts';
+import { makeDevicesFirst } from './devices-first.ts';
 import { countRepairs, type Settled } from './drift.ts';
 import type { Firewall } from './firewall.ts';
 import type { FlannelLeftovers, FlannelRules } from './flannel/flannel-rules.ts';
@@ -26,6 +28,7 @@ import type { PeerTable } from './peer-table.ts';
 import type { Pod } from './pod-list.ts';
 import { strayPodLinks } from './pod-ports.ts';
 import type { PodRulesKeeper } from './pod-rules-keeper.ts';
+import type { RetiredDevices } from './retired-devices.ts';
 import { routeLookup } from './route-lookup.ts';
 import { chooseUnderlay, type Underlay, type UnderlaySettings } from './underlay.ts';
 
@@ -47,6 +50,7 @@ export interface PassPorts {
   readonly pods?: () => Promise<readonly Pod[]>;
   /** What was made of the peers in the last pass. */
   readonly peerTable: PeerTable;
+  readonly retiredDevices: RetiredDevices;
 }
 
 export interface PassInput {
@@ -128,6 +132,18 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
   // macs() chooses when it is asked: the bridge's as well, before all are written.
   macs(input.choices.bridge);
   attempt(failed, 'state directory', () => ports.macs.save());
+  const known = ports.holder.lease ?? leaseOf(input.node, snapshot);
+  const early =
+    known === undefined
+      ? []
+      : await makeDevicesFirst(ports, {
+          config,
+          own: { ...known, ...advertisement },
+          underlay,
+          routeTo: routeLookup(actual),
+          actual,
+          signal,
+        });
   const renewedAt = ports.holder.renewedAt;
   const held = await ports.holder.hold(advertisement, signal);
   if (held.error !== undefined) failed.set('lease', held.error);
@@ -136,7 +152,8 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
   }
   const own = held.lease;
   // Talking to the store took time, in which the kernel went on.
-  const current = ports.holder.renewedAt === renewedAt ? actual : ports.route.read(input.thorough);
+  const isUnchanged = ports.holder.renewedAt === renewedAt && early.length === 0;
+  const current = isUnchanged ? actual : ports.route.read(input.thorough);
   const desired = desiredState(
     {
       config,
@@ -147,6 +164,7 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
       choices: input.choices,
       macs,
       actual: current,
+      spare: (devices) => ports.retiredDevices.spare(devices),
     },
     ports.peerTable,
   );
@@ -159,6 +177,7 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
     config,
     underlay,
     lease: own,
+    early,
     hostLinks,
   });
 }
@@ -189,6 +208,8 @@ interface ApplyInput extends PassInput {
   readonly config: NetworkConfig;
   readonly underlay: Underlay;
   readonly lease: Lease;
+  /** What was done in this pass before. */
+  readonly early: readonly RouteStep[];
   readonly hostLinks: readonly string[];
 }
 
@@ -199,7 +220,7 @@ async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult
   for (const [name, why] of desired.occupied) failed.set(`link ${name}`, new Error(why));
   const pods = { bridge: input.choices.bridge, hostLinks: input.hostLinks };
   const routes = applyRoutes(ports.route, { desired, actual: input.actual, pods, failed });
-  for (const step of routes.steps) add(steps, step.kind);
+  for (const step of [...input.early, ...routes.steps]) add(steps, step.kind);
   for (const [kind, count] of countRepairs(routes.steps, desired.route, settled?.route)) {
     add(repairs, kind, count);
   }

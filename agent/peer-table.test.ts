@@ -41,8 +41,10 @@ const lease = fc
       nil: undefined,
     }),
     expiresAt: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
+    /** Of another backend than this node. */
+    isOther: fc.boolean(),
   })
-  .map(({ number, ...rest }) => ({ number, ...definedOf(rest) }));
+  .map(({ number, isOther, ...rest }) => ({ number, isOther, ...definedOf(rest) }));
 
 const moment = fc.record({
   backend: fc.constantFrom('vxlan', 'direct', 'host-gw'),
@@ -104,8 +106,8 @@ describe('a table that was used before', () => {
           given.map(({ leases, backend, ...rest }) => ({
             ...rest,
             backend,
-            leases: leases.map((each) =>
-              sampleLease({ ...each, backend: backend === 'host-gw' ? backend : 'vxlan' }),
+            leases: leases.map(({ isOther, ...each }) =>
+              sampleLease({ ...each, backend: (backend === 'host-gw') !== isOther ? 'host-gw' : 'vxlan' }),
             ),
           })),
         );
@@ -121,7 +123,8 @@ describe('a table that was used before', () => {
         check(
           changes.map(([sample, goes]) => {
             if (goes) now.delete(sample.number);
-            else now.set(sample.number, sampleLease(sample));
+            else
+              now.set(sample.number, sampleLease({ ...sample, backend: sample.isOther ? 'ipip' : 'vxlan' }));
             return { backend: 'vxlan', machine: 'whole', own: 1, leases: [...now.values()] };
           }),
         );

@@ -6,6 +6,7 @@ import type { FdbEntry, Neighbour, Route, RouteState } from '../kernel/route/obj
 import type { Lease } from '../store/lease.ts';
 import type { BackendInput, PeerParts, PeerPlan } from './backend/backend.ts';
 import { asksForRoutes, peerPlanner } from './backend/choose-backend.ts';
+import { isSameBackend } from './backend/unlike-backends.ts';
 import type { CarriedPeer } from './carrier/carrier.ts';
 import { claim, type PeerClaims, unclaim, whyNotBeside } from './peer-claims.ts';
 import { bySubnet, checkPeers, type RejectedPeer, whyNotAlone } from './peers.ts';
@@ -49,8 +50,15 @@ interface Basis extends Pick<BackendInput, 'config' | 'own' | 'underlay'> {
   readonly routes: readonly Route[];
 }
 
-function basisOf({ config, own, underlay, actual }: PeerTableInput): Basis {
-  return { config, own, underlay, routes: asksForRoutes(config) ? routesOfOthers(actual) : [] };
+function basisOf({ config, own, underlay, leases, actual }: PeerTableInput): Basis {
+  const asks = asksForRoutes(config) || isMixed(leases, own);
+  return { config, own, underlay, routes: asks ? routesOfOthers(actual) : [] };
+}
+
+/** What becomes of a peer with another backend depends on the node's routes. */
+function isMixed(leases: ReadonlyMap<string, Lease>, { backendType }: Lease): boolean {
+  for (const lease of leases.values()) if (!isSameBackend(lease.backendType, backendType)) return true;
+  return false;
 }
 
 function isSameBasis(one: Basis, other: Basis): boolean {

@@ -1,10 +1,11 @@
 // Which of the other nodes' leases can be believed. Leases are foreign input: one that overlaps ours, lies outside of the
 // network or claims another node's address is reported and left out, and the rest goes on. What is made of a peer is the backend's.
 import type { Prefix } from '../net/prefix.ts';
-import { type BackendData, backendName, type Lease, subnetsOf } from '../store/lease.ts';
+import { type BackendData, type Lease, subnetsOf } from '../store/lease.ts';
 import type { NetworkConfig, SubnetRange } from '../store/network-config.ts';
+import type { BackendInput } from './backend/backend.ts';
+import { isSameBackend, whyNotPlain } from './backend/unlike-backends.ts';
 import { claim, type PeerClaims, publicAddresses, whyNotBeside } from './peer-claims.ts';
-import type { Underlay } from './underlay.ts';
 
 /** A lease that is not programmed, and why. */
 export interface RejectedPeer {
@@ -21,14 +22,8 @@ export interface CheckedPeers {
   readonly hasClash: boolean;
 }
 
-export interface PeerCheckInput {
-  readonly config: NetworkConfig;
-  readonly own: Lease;
-  readonly underlay: Underlay;
-}
-
 /** Takes the leases of the others, in any order. Of two that claim the same, the one renewed last is believed. */
-export function checkPeers(leases: readonly Lease[], input: PeerCheckInput): CheckedPeers {
+export function checkPeers(leases: readonly Lease[], input: BackendInput): CheckedPeers {
   const accepted: Lease[] = [];
   const rejected: RejectedPeer[] = [];
   const claims: PeerClaims = { taken: new Map(), subnets: [] };
@@ -74,7 +69,8 @@ function rangeOf(config: NetworkConfig, subnet: Prefix): SubnetRange | undefined
 }
 
 /** Why the lease cannot be believed whatever the others are. */
-export function whyNotAlone(lease: Lease, { config, own, underlay }: PeerCheckInput): string | undefined {
+export function whyNotAlone(lease: Lease, input: BackendInput): string | undefined {
+  const { config, own, underlay } = input;
   for (const subnet of subnetsOf(lease)) {
     const range = rangeOf(config, subnet);
     if (range === undefined) continue;
@@ -92,8 +88,7 @@ export function whyNotAlone(lease: Lease, { config, own, underlay }: PeerCheckIn
     // Its packets would be routed to where they come from.
     if (range?.network.contains(address)) return `its public address "${address}" is a pod's`;
   }
-  const [theirs, ours] = [backendName(lease), backendName(own)];
-  if (theirs !== ours) return `its backend is "${theirs}", this node's is "${ours}"`;
+  if (!isSameBackend(lease.backendType, own.backendType)) return whyNotPlain(lease, input);
   return whyNotItsData(lease, own);
 }
 

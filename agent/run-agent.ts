@@ -177,6 +177,7 @@ function loopOptions(settings: AgentSettings, { kernel, store, clock, made, file
   return {
     node,
     choices: nodeChoices(settings, files),
+    backend: settings.backend,
     underlaySettings: underlaySettings(settings),
     store,
     route: kernel.route,

@@ -8,6 +8,7 @@ import { logFormats, logLevels } from '../runtime/log.ts';
 import { type SettingsOf, setting, settingsTable } from '../runtime/settings/setting.ts';
 import { choice, duration, flag, hostPort, list, parsed, text } from '../runtime/settings/setting-types.ts';
 import { leaseStoreSettings, nodeName } from '../store/store-settings.ts';
+import { ownBackends } from './own-backend.ts';
 
 const node = 'Node';
 const leases = 'Leases';
@@ -106,6 +107,10 @@ export const agentSettings = settingsTable({
   publicIpv6: setting(address(6).optional(), {
     group: underlay,
     help: "IPv6 address that other nodes reach this one by, if it is not the interface's own",
+  }),
+  backend: setting(choice(ownBackends).optional(), {
+    group: backend,
+    help: "Backend of this node in place of the network configuration's: for changing a cluster node by node",
   }),
   extensionProgram: setting(optionalProgram, {
     group: backend,

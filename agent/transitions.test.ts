@@ -26,12 +26,15 @@ interface ClusterState {
   readonly name: string;
   readonly backend: Readonly<Record<string, unknown>>;
   readonly families?: readonly (4 | 6)[];
-  readonly peers: readonly Omit<SampleNode, 'families' | 'backend'>[];
+  /** Of the node's own backend unless said. */
+  readonly peers: readonly Omit<SampleNode, 'families'>[];
   /** The node's own subnet, by its number. */
   readonly own?: number;
   readonly publicIp?: string;
   readonly mtu?: number;
   readonly bridge?: string;
+  /** A former device stays for a peer that has not changed: it is not compared. */
+  readonly lingers?: boolean;
 }
 
 const vxlan = { Type: 'vxlan' };
@@ -92,6 +95,17 @@ const states: readonly ClusterState[] = [
   },
   { name: 'udp', backend: udp, peers: [{ number: 2 }, { number: 3 }] },
   { name: 'udp, another subnet for us', backend: { ...udp, Port: 9000 }, own: 9, mtu: 9000, peers: [] },
+  {
+    name: 'one that has changed to host-gw',
+    backend: vxlan,
+    peers: [{ number: 2, backend: 'host-gw' }, { number: 3 }],
+  },
+  {
+    name: 'host-gw, one that has not changed yet',
+    backend: hostGw,
+    peers: [{ number: 2, backend: 'vxlan' }, { number: 3 }],
+    lingers: true,
+  },
   { name: 'leases only', backend: { Type: 'alloc' }, peers: [{ number: 2 }] },
   { name: 'both families', backend: vxlan, families: both, peers: [{ number: 2 }, { number: 3 }] },
   { name: 'both families, direct', backend: direct, families: both, peers: [{ number: 2 }] },
@@ -130,7 +144,7 @@ function desire(state: ClusterState, actual: RouteState, table?: PeerTable): Des
   const input: DesiredInput = {
     config,
     own,
-    leases: leaseMap(state.peers.map((peer) => sampleLease({ ...peer, families, backend }))),
+    leases: leaseMap(state.peers.map((peer) => sampleLease({ backend, ...peer, families }))),
     underlay,
     routeTo: routeLookup(actual),
     choices: {
@@ -197,7 +211,9 @@ test('from any state to any other, in any order', () => {
         });
         const fresh = machine();
         enter(fresh, state);
-        expect(ours(driver)).toEqual(ours(fresh));
+        const compared = (list: readonly string[]) =>
+          list.filter((each) => state.lingers !== true || !each.startsWith('flannel'));
+        expect(compared(ours(driver))).toEqual(compared(ours(fresh)));
       }
     }),
     { numRuns: 60 },

@@ -8,6 +8,7 @@ import { KernelError } from './kernel-error.ts';
 const library = koffi.load(null);
 
 const calls = {
+  accept4: library.func('int accept4(int fd, void *address, void *length, int flags)'),
   bind: library.func('int bind(int fd, const void *address, uint32_t length)'),
   close: library.func('int close(int fd)'),
   connect: library.func('int connect(int fd, const void *address, uint32_t length)'),
@@ -15,6 +16,7 @@ const calls = {
   flock: library.func('int flock(int fd, int operation)'),
   getsockopt: library.func('int getsockopt(int fd, int level, int name, void *value, void *size)'),
   ioctl: library.func('int ioctl(int fd, uint64_t request, void *argument)'),
+  listen: library.func('int listen(int fd, int backlog)'),
   mount: library.func('int mount(str source, str target, str type, uint64_t flags, const void *data)'),
   open: library.func('int open(str path, int flags, int mode)'),
   poll: library.func('int poll(void *fds, uint64_t count, int milliseconds)'),
@@ -104,6 +106,30 @@ export function getSocketOption(fd: number, level: number, name: number): number
   return value.readInt32LE();
 }
 
+/** The longest time that a receive or an accept waits; 0: for ever. */
+export function setReceiveTimeout(fd: number, milliseconds: number): void {
+  // struct timeval (linux/time_types.h).
+  const time = Buffer.alloc(16);
+  time.writeBigInt64LE(BigInt(Math.floor(milliseconds / 1000)), 0);
+  time.writeBigInt64LE(BigInt((milliseconds % 1000) * 1000), 8);
+  const SOL_SOCKET = 1;
+  const SO_RCVTIMEO = 20;
+  check(calls.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, time, time.length), 'set socket option', 'SO_RCVTIMEO');
+}
+
+export function listen(fd: number, backlog: number): void {
+  check(calls.listen(fd, backlog), 'listen', `fd ${fd}`);
+}
+
+/** Waits for a connection and returns its descriptor. */
+export function accept(fd: number): number {
+  for (;;) {
+    const accepted = calls.accept4(fd, null, null, SOCK_CLOEXEC);
+    if (accepted < 0 && koffi.errno() === EINTR) continue;
+    return check(accepted, 'accept connection', `fd ${fd}`);
+  }
+}
+
 /** Sends one datagram. */
 export function send(fd: number, bytes: Uint8Array): number {
   for (;;) {
@@ -136,6 +162,18 @@ export function receive(fd: number, buffer: Uint8Array, wait: boolean): number |
     if (errno === EINTR) continue;
     if (errno === EAGAIN) return undefined;
     throw new KernelError({ operation: 'receive', object: '', errno });
+  }
+}
+
+/** What there is of a stream, up to the buffer's length; 0 at its end. Undefined when nothing came in time. */
+export function read(fd: number, buffer: Uint8Array): number | undefined {
+  for (;;) {
+    const size = calls.read(fd, buffer, buffer.length);
+    if (size >= 0) return Number(size);
+    const errno = koffi.errno();
+    if (errno === EINTR) continue;
+    if (errno === EAGAIN) return undefined;
+    throw new KernelError({ operation: 'read', object: `fd ${fd}`, errno });
   }
 }
 

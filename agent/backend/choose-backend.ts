@@ -15,6 +15,7 @@ import { advertiseExtension, extensionDevices, planExtensionPeer } from './exten
 import { advertiseHostGw, hostGwDevices, planHostGwPeer, whyNotHostGw } from './host-gw.ts';
 import { advertiseIpip, ipipDevices, planIpipPeer, whyNotIpip } from './ipip.ts';
 import { advertiseUdp, planUdpPeer, udpDevices, whyNotUdp } from './udp.ts';
+import { isSameBackend } from './unlike-backends.ts';
 import { advertiseVxlan, planVxlanPeer, vxlanDevices, whyNotVxlan } from './vxlan.ts';
 import { advertiseWireguard, planWireguardPeer, whyNotWireguard, wireguardDevices } from './wireguard.ts';
 
@@ -102,8 +103,14 @@ export function backendDevices(input: BackendInput): BackendDevices {
   }
 }
 
-/** What the backend makes of a peer, by its checked lease. */
+/** What is made of a peer, by its checked lease: what the backend makes of its own kind, plain routes for a peer of another. */
 export function peerPlanner(input: BackendInput): (lease: Lease) => PeerParts {
+  const planAlike = alikePlanner(input);
+  return (lease) =>
+    isSameBackend(lease.backendType, input.own.backendType) ? planAlike(lease) : planHostGwPeer(lease, input);
+}
+
+function alikePlanner(input: BackendInput): (lease: Lease) => PeerParts {
   const { backend } = input.config;
   switch (backend.kind) {
     case 'vxlan': {

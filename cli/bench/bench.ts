@@ -24,6 +24,12 @@ export interface BenchOptions {
   readonly size: number;
   /** Told which case begins. */
   readonly progress: (text: string) => void;
+  /** Told what cannot be measured on this machine, and why. */
+  readonly leaveOut: (text: string) => void;
+  /** Of the benchmark's backends only these. */
+  readonly backends?: readonly string[] | undefined;
+  /** How long a sample of traffic lasts, where there is any. */
+  readonly seconds?: number | undefined;
   readonly signal: AbortSignal;
   /** Which machine, for those who draw. */
   readonly note: string;
@@ -37,5 +43,7 @@ export interface Bench {
   /** How many objects where nobody says it; 5,000 if absent. */
   readonly size?: number;
   readonly hasPlot?: boolean;
+  /** What it sends traffic through, for a time; absent where it sends none. */
+  readonly backends?: readonly string[];
   run(options: BenchOptions): Promise<readonly BenchRow[]>;
 }

@@ -8,7 +8,7 @@ import type { Bench, BenchResult } from '../bench/bench.ts';
 import { benchTable } from '../bench/bench-table.ts';
 import { benchmarks } from '../bench/benchmarks.ts';
 import type { CommandContext } from '../context.ts';
-import { numberBetween, parsed } from '../option-parsers.ts';
+import { collected, numberBetween, parsed } from '../option-parsers.ts';
 import { UsageError } from '../usage-error.ts';
 
 const optionsShape = z.object({
@@ -17,6 +17,8 @@ const optionsShape = z.object({
   runs: z.number().optional(),
   size: z.number().optional(),
   plot: z.string().optional(),
+  backend: z.array(z.string()).optional(),
+  seconds: z.number().optional(),
 });
 
 const usual = { runs: 7, size: 5000 };
@@ -24,6 +26,9 @@ const quick = { runs: 2, size: 1000 };
 
 export function benchCommand(context: CommandContext): Command {
   const all = [...benchmarks.values()];
+  const withTraffic = all.filter((bench) => bench.backends !== undefined);
+  const trafficNames = withTraffic.map(({ name }) => name).join(', ');
+  const backends = new Set(withTraffic.flatMap((bench) => bench.backends ?? []));
   return new Command('bench')
     .description(
       'Measures Netloom beside the programs that it stands in for: in turn, in one run, in namespaces of its own',
@@ -47,6 +52,16 @@ export function benchCommand(context: CommandContext): Command {
         .map(({ name }) => name)
         .join(', ')})`,
     )
+    .option(
+      '--backend <name>',
+      `Measure only this one; may be repeated (${trafficNames}: ${[...backends].join(', ')})`,
+      collected,
+    )
+    .option(
+      '--seconds <n>',
+      `How long each sample of traffic lasts (${trafficNames}; default: 1)`,
+      parsed(numberBetween(1, 3600)),
+    )
     .option('--json', 'Print the rows as JSON')
     .addHelpText(
       'after',
@@ -57,6 +72,7 @@ ${all.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}
 Examples:
 ${all.map(({ name }) => `  netloom bench ${name}`).join('\n')}
   netloom bench kernel --runs 3 --size 500 --json
+  netloom bench path --backend vxlan --backend udp --seconds 3
   netloom bench proxy --size 50000 --plot proxy-cost.svg
   netloom bench stores --plot scale.svg`,
     )
@@ -75,10 +91,23 @@ async function run(
   const { plot } = options;
   if (plot !== undefined && bench.hasPlot !== true)
     throw new UsageError(`--plot: the benchmark "${bench.name}" has no plot`);
+  for (const [option, value] of [
+    ['--backend', options.backend],
+    ['--seconds', options.seconds],
+  ] as const) {
+    if (value !== undefined && bench.backends === undefined)
+      throw new UsageError(`${option}: the benchmark "${bench.name}" sends no traffic`);
+  }
+  const unknown = options.backend?.find((name) => bench.backends?.includes(name) === false);
+  if (unknown !== undefined)
+    throw new UsageError(`--backend: there is no "${unknown}"; want ${bench.backends?.join(', ')}`);
   const rows = await bench.run({
     runs: options.runs ?? (options.quick ? quick.runs : usual.runs),
     size: options.size ?? (options.quick ? quick.size : (bench.size ?? usual.size)),
+    backends: options.backend,
+    seconds: options.seconds,
     signal,
+    leaveOut: (text) => terminal.note(`not measured: ${text}`),
     note: `${machineText()}, ${new Date().toISOString().slice(0, 10)}`,
     ...(plot === undefined ? {} : { onPlot: (svg, part) => writeFileSync(plotFile(plot, part), svg) }),
     progress: (text) => (terminal.watched ? terminal.redraw(`${text} …`) : terminal.note(text)),

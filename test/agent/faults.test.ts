@@ -55,7 +55,11 @@ describe('a lease that is wrong is left out and reported; the others are program
     ['loopback as its address', '10.244.77.0-24', { ...good, PublicIP: '127.0.0.1' }],
     ["another node's address", '10.244.77.0-24', { ...good, PublicIP: '192.0.2.2' }],
     ["this node's address", '10.244.77.0-24', { ...good, PublicIP: '192.0.2.1' }],
-    ['another backend', '10.244.77.0-24', { ...good, BackendType: 'host-gw', BackendData: null }],
+    [
+      'another backend, where plain routes do not lead',
+      '10.244.77.0-24',
+      { ...good, PublicIP: '203.0.113.77', BackendType: 'host-gw', BackendData: null },
+    ],
     ['another VNI', '10.244.77.0-24', { ...good, BackendData: { VNI: 2, VtepMAC: '02:00:00:00:00:77' } }],
     ['a command for a shell', '10.244.77.0-24', { ...good, BackendType: '$(reboot)' }],
   ])('%s', async (_, name, value) => {
