@@ -32,6 +32,7 @@ export const startForwarderThread: StartThread = (counters, { onNews, onCrash })
     resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 },
   });
   let isStopping = false;
+  let hasEnded = false;
   let failure: Error | undefined;
   worker.on('message', onNews);
   worker.on('error', (error) => {
@@ -39,21 +40,25 @@ export const startForwarderThread: StartThread = (counters, { onNews, onCrash })
   });
   const ended = new Promise<void>((resolve) => {
     worker.once('exit', (code) => {
+      hasEnded = true;
       wake[Symbol.dispose]();
       resolve();
       if (!isStopping) onCrash(failure ?? new Error(`The thread of backend "udp" ended with code ${code}`));
     });
   });
+  function tell(command: WorkerCommand): void {
+    // What woke it is another descriptor by now.
+    if (hasEnded) return;
+    worker.postMessage(command);
+    wake.call();
+  }
+
   return {
-    tell(command) {
-      worker.postMessage(command);
-      wake.call();
-    },
+    tell,
     async stop() {
-      if (isStopping) return ended;
+      if (isStopping || hasEnded) return ended;
       isStopping = true;
-      worker.postMessage({ kind: 'stop' } satisfies WorkerCommand);
-      wake.call();
+      tell({ kind: 'stop' });
       const cutOff = setTimeout(() => void worker.terminate(), patience);
       await ended;
       clearTimeout(cutOff);
