@@ -16,6 +16,7 @@ import { backendDevices } from './backend/choose-backend.ts';
 import { isBackendDevice, isBackendDeviceName } from './backend/device-names.ts';
 import { gatewayOf, nodeSysctls, planBridge } from './bridge.ts';
 import type { CarrierPlan } from './carrier/carrier.ts';
+import { withRetired } from './carrier/retired-carriers.ts';
 import { flannelRoutes } from './flannel/flannel-routes.ts';
 import { type MasqueradeChoices, type MasqueradeInput, masqueradeInput } from './masquerade-input.ts';
 import { type OccupiedLinks, occupiedLinks, withoutLinks, withoutWay } from './occupied-links.ts';
@@ -48,6 +49,8 @@ export interface DesiredInput {
   readonly actual: RouteState;
   /** Which of the devices that a former backend left are to stay for now; none if absent. */
   readonly spare?: (devices: readonly string[]) => ReadonlySet<string>;
+  /** What carried packets until now: of the devices that stay it goes on. */
+  readonly carriedBefore?: CarrierPlan | undefined;
 }
 
 export interface DesiredState {
@@ -78,6 +81,8 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
   const made = wanted.filter((name) => !occupied.has(name));
   const devicesMade = devices.filter((name) => !occupied.has(name));
   const takenOver = flannelRoutes(input.actual.routes, devicesMade);
+  const stale = staleLinks(input.actual, wanted);
+  const retired = retiredLinks(input, { stale, peers });
   const route = {
     ...routeState({
       links: [...links, bridge.link],
@@ -89,7 +94,7 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
   return {
     route: withoutLinks(route, occupied),
     scope: {
-      links: new Set([...made, ...unsparedLinks(input, { wanted, peers })]),
+      links: new Set([...made, ...stale.filter((name) => !retired.has(name))]),
       addressesOn: new Set(made),
       neighboursOn: new Set(devicesMade),
       fdbOn: new Set(devicesMade),
@@ -100,10 +105,13 @@ export function desiredState(input: DesiredInput, table: PeerTable = createPeerT
     sysctls: nodeSysctls(made, { ip4: own.subnet !== undefined, ip6: own.subnet6 !== undefined }),
     // Others may read subnet.env as soon as they see theirs.
     files: new Map([[choices.subnetFile, subnetEnv(input, mtu)], ...(choices.files ?? [])]),
-    carrier: {
-      devices: carriers.filter((device) => !('link' in device && occupied.has(device.link))),
-      peers: carried,
-    },
+    carrier: withRetired(
+      {
+        devices: carriers.filter((device) => !('link' in device && occupied.has(device.link))),
+        peers: carried,
+      },
+      { before: input.carriedBefore, links: retired },
+    ),
     peers: withoutWay(peers, devices, occupied),
     rejected,
     occupied,
@@ -115,18 +123,20 @@ function keyedRoute(route: Route): readonly [string, Route] {
   return [routeKey(route), route];
 }
 
-function unsparedLinks(
+/** Of the links that are not wanted any more those that stay for now. */
+function retiredLinks(
   { actual, own, spare }: DesiredInput,
-  { wanted, peers }: { readonly wanted: readonly string[]; readonly peers: readonly PeerPlan[] },
-): readonly string[] {
-  const stale = staleLinks(actual, wanted);
-  if (stale.length === 0) return stale;
-  const spared = spare?.(stale.filter(isBackendDeviceName)) ?? new Set();
+  { stale, peers }: { readonly stale: readonly string[]; readonly peers: readonly PeerPlan[] },
+): ReadonlySet<string> {
+  const devices = stale.filter(isBackendDeviceName);
+  // Asked always: it remembers since when.
+  const spared = spare?.(devices) ?? new Set();
+  if (devices.length === 0) return new Set();
   // A peer that cannot follow to the new backend goes on sending as before.
   const backends = new Set<string>(peers.map(({ lease }) => lease.backendType));
   backends.delete(own.backendType);
-  return stale.filter(
-    (name) => !spared.has(name) && !backends.has(actual.links.get(name)?.detail.kind ?? ''),
+  return new Set(
+    devices.filter((name) => spared.has(name) || backends.has(actual.links.get(name)?.detail.kind ?? '')),
   );
 }
 

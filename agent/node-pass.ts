@@ -165,6 +165,7 @@ export async function runPass(ports: PassPorts, input: PassInput): Promise<PassR
       macs,
       actual: current,
       spare: (devices) => ports.retiredDevices.spare(devices),
+      carriedBefore: input.settled?.desired.carrier,
     },
     ports.peerTable,
   );

@@ -36,10 +36,12 @@ export function createCarriers(open: OpenCarrier, atOnce: readonly CarrierKind[]
   };
 }
 
-/** The peers of a plan are of one kind, that of its backend. */
+/** The peers of a plan are of one kind, that of its backend, but while a former one's go on: the same map as long as they are. */
 function partOf(plan: CarrierPlan, kind: CarrierKind): CarrierPlan {
   const devices = plan.devices.filter((device) => device.kind === kind);
-  return devices.length > 0 ? { devices, peers: plan.peers } : { devices, peers: nobody };
+  if (devices.length === 0) return { devices, peers: nobody };
+  if (devices.length === plan.devices.length) return plan;
+  return { devices, peers: new Map([...plan.peers].filter(([, peer]) => peer.kind === kind)) };
 }
 
 const nobody: ReadonlyMap<string, CarriedPeer> = new Map();
