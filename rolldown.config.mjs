@@ -1,13 +1,14 @@
 // What scripts/build-program builds: a program of one file and what it loads later in place of a thousand modules (docs/adr/0015).
 export default {
   input: Object.fromEntries(
-    // As they are started: by scripts/netloom, scripts/netloom-cni, the lab, `netloom bench path` and `stores`, vagrant/check.
+    // As they are started: by scripts/netloom, scripts/netloom-cni, the lab, `netloom bench path` and `stores`, the agent (a thread), vagrant/check.
     [
       'cli/main',
       'cli/lab/main',
       'cni/main',
       'cli/bench/path/main',
       'cli/bench/scale/main',
+      'agent/carrier/udp/worker-main',
       'vagrant/proof/worker-main',
     ].map((entry) => [entry, `${entry}.ts`]),
   ),

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openFakeNftDriver } from '../kernel/nft/fake.ts';
 import { createFakeRouteDriver, type FakeKernelOptions, type FakeRouteDriver } from '../kernel/route/fake.ts';
 import { routeStepText } from '../kernel/route/text.ts';
+import { FakeTunnel } from '../kernel/tun/fake-tunnel.ts';
 import { FakeWireguard } from '../kernel/wireguard/fake.ts';
 import { realClock } from '../runtime/clock.ts';
 import { createLog } from '../runtime/log.ts';
@@ -80,7 +81,7 @@ function start(route: FakeRouteDriver, log = createLog({ level: 'silent' })): St
     sysctls,
     ...openCarrier({
       stateDirectory: directory,
-      kernel: { openWireguard: () => wireguard },
+      kernel: { openWireguard: () => wireguard, tunnel: new FakeTunnel() },
       now: Date.now,
     }),
     macs: createMacKeeper({ node, path: join(directory, 'macs.json') }),

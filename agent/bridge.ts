@@ -36,7 +36,11 @@ export function planBridge({ name, own, mac, mtu }: BridgeInput): BridgeObjects 
   };
 }
 
-/** Key -> value. No router advertisement may change a link of ours (flannel PR #1298), and a node of pods forwards. */
+/**
+ * Key -> value. No router advertisement may change a link of ours (flannel PR #1298), and a node of pods forwards. Nobody else has the
+ * addresses of our links: while the kernel asked around for their link-local ones (duplicate address detection, a second or two from the
+ * first pod on), it could not ask for the pods themselves, and what is forwarded to them would wait.
+ */
 export function nodeSysctls(
   links: readonly string[],
   families: { readonly ip4: boolean; readonly ip6: boolean },
@@ -45,6 +49,9 @@ export function nodeSysctls(
   if (families.ip4) sysctls.set('net/ipv4/ip_forward', '1');
   // The surprise: the kernel then ignores router advertisements on links whose accept_ra is 1 instead of 2.
   if (families.ip6) sysctls.set('net/ipv6/conf/all/forwarding', '1');
-  for (const link of links) sysctls.set(`net/ipv6/conf/${link}/accept_ra`, '0');
+  for (const link of links) {
+    sysctls.set(`net/ipv6/conf/${link}/accept_ra`, '0');
+    if (families.ip6) sysctls.set(`net/ipv6/conf/${link}/accept_dad`, '0');
+  }
   return sysctls;
 }

@@ -1,7 +1,7 @@
 // Takes away what Netloom made on a node, and nothing else: lease, links, routes, rules, firewall, files. What bears our mark is
 // found by it, the rest by the record in the state directory.
-import { lstatSync, rmdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { netloomRouteProtocol, type RouteState, routeState } from '../kernel/route/objects.ts';
 import { planRoute } from '../kernel/route/plan.ts';
 import type { RouteDriver, RouteScope } from '../kernel/route/step.ts';
@@ -265,7 +265,9 @@ function removeFiles(options: CleanupOptions, report: Report): void {
   ]) {
     removeFile(path, { report, dryRun });
   }
-  if (!dryRun) removeIfEmpty(stateDirectory);
+  if (dryRun) return;
+  removeIfEmpty(stateDirectory);
+  removeEmptyTree(dirname(socketPath));
 }
 
 function tryRead(path: string, report: Report): string | undefined {
@@ -290,10 +292,19 @@ function removeFile(
   }
 }
 
+/** The run directory and what is directly in it, as far as nothing is left there. */
+function removeEmptyTree(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return;
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeIfEmpty(join(path, entry.name));
+  }
+  removeIfEmpty(path);
+}
+
 function removeIfEmpty(path: string): void {
   try {
     rmdirSync(path);
   } catch (error) {
-    if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'ENOENT') throw error;
+    if (!['ENOTEMPTY', 'ENOENT', 'EBUSY'].includes(errorCode(error) ?? '')) throw error;
   }
 }

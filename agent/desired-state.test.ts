@@ -118,6 +118,8 @@ describe('vxlan', () => {
     ]);
     expect(desired.mtu).toBe(1430);
     expect(desired.sysctls.get('net/ipv6/conf/all/forwarding')).toBe('1');
+    for (const link of ['flannel.1', 'flannel-v6.1', 'cni0'])
+      expect(desired.sysctls.get(`net/ipv6/conf/${link}/accept_dad`)).toBe('0');
   });
 
   test('options: VNI, port, MTU, learning', () => {
@@ -203,6 +205,48 @@ describe('vxlan', () => {
       'ip route delete 10.244.9.0/24 via 192.0.2.9 dev eth0 proto 78',
       'ip link delete flannel.7',
       'ip link delete br7',
+    ]);
+  });
+});
+
+describe('udp', () => {
+  const backend = { Type: 'udp', Port: 9000 };
+  // As flannel's leases are, and as somebody may write them.
+  const peers = [sampleLease({ number: 2, backend: '' }), sampleLease({ number: 3, backend: 'udp' })];
+
+  test('a TUN device, the route of the network, and what the thread is told', () => {
+    const desired = desire({ config: sampleConfig({ backend }), peers });
+    expect(commands(desired)).toEqual([
+      'ip tuntap add dev flannel0 mode tun && ip link set flannel0 mtu 1472 alias "netloom" up',
+      `ip link add cni0 address ${bridgeMac} mtu 1472 up type bridge && ip link set cni0 alias "netloom"`,
+      'ip address add 10.244.1.0/32 dev flannel0',
+      'ip address add 10.244.1.1/24 dev cni0',
+      'ip route replace 10.244.0.0/16 dev flannel0 proto 78 scope link',
+    ]);
+    expect(desired.peers.map(({ path }) => path)).toEqual(['udp', 'udp']);
+    expect(desired.mtu).toBe(1472);
+    expect(JSON.parse(JSON.stringify(desired.carrier.devices))).toEqual([
+      {
+        kind: 'udp',
+        link: 'flannel0',
+        address: '192.0.2.1',
+        port: 9000,
+        publicIp: '192.0.2.1',
+        network: '10.244.0.0/16',
+        subnet: '10.244.1.0/24',
+      },
+    ]);
+    expect([...desired.carrier.peers.keys()]).toEqual([
+      'flannel0 peer 10.244.2.0/24',
+      'flannel0 peer 10.244.3.0/24',
+    ]);
+  });
+
+  test('a peer of another backend is left out by the name that people know', () => {
+    const wireguard = sampleLease({ number: 2, backend: 'wireguard' });
+    const { rejected } = desire({ config: sampleConfig({ backend }), peers: [wireguard] });
+    expect(rejected.map(({ reason }) => reason)).toEqual([
+      'its backend is "wireguard", this node\'s is "udp"',
     ]);
   });
 });

@@ -7,7 +7,7 @@ import { isTunnelled, type PeerPlan } from './backend/backend.ts';
 export type OccupiedLinks = ReadonlyMap<string, string>;
 
 /** Of our names they are flannel's or an earlier self's. */
-const remade: ReadonlySet<LinkDetail['kind']> = new Set(['bridge', 'vxlan', 'ipip', 'wireguard']);
+const remade: ReadonlySet<LinkDetail['kind']> = new Set(['bridge', 'vxlan', 'ipip', 'wireguard', 'tun']);
 
 export function occupiedLinks({ links }: RouteState, wanted: readonly string[]): OccupiedLinks {
   const occupied = new Map<string, string>();

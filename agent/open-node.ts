@@ -4,6 +4,7 @@ import type { SeenGeneration } from '../kernel/nft/seen-generation.ts';
 import { Poller } from '../kernel/poller.ts';
 import { openRouteDriver } from '../kernel/route/driver.ts';
 import { RouteMirror } from '../kernel/route/mirror.ts';
+import { openTunnelKernel, type TunnelKernel } from '../kernel/tun/tunnel-kernel.ts';
 import { openWireguard } from '../kernel/wireguard/driver.ts';
 import type { WireguardAccess } from '../kernel/wireguard/objects.ts';
 import type { KernelChange } from './agent.ts';
@@ -18,6 +19,7 @@ export interface NodeKernel {
   readonly route: NodeRoutes;
   readonly sysctls: Sysctls;
   readonly firewall: Firewall;
+  readonly tunnel: TunnelKernel;
   /** Throws KernelError: isNotSupported when the kernel has none. To be closed by who asked. */
   openWireguard(): WireguardAccess;
   /** Reports changes from now on. Returns how to stop. */
@@ -53,6 +55,7 @@ export function openNode({ netns, masquerade, made, beside }: OpenNodeOptions): 
     },
     sysctls: openSysctls(netns),
     firewall,
+    tunnel: openTunnelKernel(netns),
     openWireguard: () => openWireguard({ netns }),
     watch(onChange) {
       listener = onChange;

@@ -16,6 +16,8 @@ import { type Agent, createAgent } from './agent.ts';
 import type { TunnelState } from './carrier/carrier.ts';
 import type { ExtensionProgramOptions } from './carrier/extension-program.ts';
 import { openCarrier } from './carrier/open-carrier.ts';
+import { type UdpCounters, udpTraffic } from './carrier/udp/udp-counters.ts';
+import { addUdpMetrics } from './carrier/udp/udp-metrics.ts';
 import { addCniRoute, type CniHandler } from './cni-route.ts';
 import type { NodeChoices } from './desired-state.ts';
 import { createMacKeeper } from './device-macs.ts';
@@ -79,13 +81,13 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
   const metrics = createAgentMetrics(clock.now);
   const podFirewall = openPodFirewall({ netns, beside });
   const pods = createPodList(settings.ipamDirectory);
-  const { carrier, wireguardKey, extension } = openCarrier({
+  const { carrier, wireguardKey, extension, udpCounters } = openCarrier({
     extension: extensionOptions(settings, netns),
-
     stateDirectory: settings.stateDirectory,
     kernel,
     now: clock.now,
   });
+  addUdpMetrics(metrics.registry, udpCounters);
   const agent = createAgent({
     pods,
     carrier,
@@ -111,6 +113,7 @@ export async function startAgent(settings: AgentSettings, options: RunAgentOptio
     clock,
     pods,
     cni,
+    udpCounters,
     store: () => status,
     tunnels: () => carrier.inspect?.() ?? new Map(),
   });
@@ -249,6 +252,7 @@ interface ServerParts {
   readonly tunnels: () => ReadonlyMap<string, TunnelState>;
   readonly pods: () => Promise<readonly Pod[]>;
   readonly store: () => SourceStatus | undefined;
+  readonly udpCounters: UdpCounters;
 }
 
 /** The unix socket serves everything; TCP only what monitoring reads. */
@@ -270,6 +274,7 @@ function openServers(agent: Agent, parts: ServerParts): readonly [HttpServer, Ht
       app.get('/status', async () => ({
         ...agentStatus(agent.state, parts.tunnels()),
         store: parts.store() ?? null,
+        udp: udpTraffic(parts.udpCounters) ?? null,
         pods: await parts.pods(),
       }));
       if (cni !== undefined) addCniRoute(app, cni);

@@ -1,7 +1,7 @@
 // The agent's state as JSON: what `netloom status --json` and GET /status print. Pure; the field names are fixed, scripts read them.
 import type { Prefix } from '../net/prefix.ts';
 import { errorMessage } from '../runtime/error-text.ts';
-import type { Lease } from '../store/lease.ts';
+import { backendName, type Lease } from '../store/lease.ts';
 import type { NodeReport, StoreProblem } from '../store/lease-store.ts';
 import type { PeerPath } from './backend/backend.ts';
 import type { TunnelState } from './carrier/carrier.ts';
@@ -200,7 +200,7 @@ function leaseStatus(lease: Lease, renewedAt: number | undefined): AgentStatus['
     data?.kind === 'vxlan' ? data.vtepMac.toString() : null;
   return {
     ...subnetFields(lease),
-    backend: lease.backendType,
+    backend: backendName(lease),
     publicIp: text(lease.publicIp),
     publicIp6: text(lease.publicIp6),
     vtepMac: mac(lease.backendData),

@@ -42,6 +42,7 @@ const direct = { Type: 'vxlan', DirectRouting: true };
 const hostGw = { Type: 'host-gw' };
 const ipip = { Type: 'ipip' };
 const wireguard = { Type: 'wireguard' };
+const udp = { Type: 'udp' };
 const both = [4, 6] as const;
 
 const states: readonly ClusterState[] = [
@@ -92,6 +93,8 @@ const states: readonly ClusterState[] = [
     families: both,
     peers: [{ number: 2 }],
   },
+  { name: 'udp', backend: udp, peers: [{ number: 2 }, { number: 3 }] },
+  { name: 'udp, another subnet for us', backend: { ...udp, Port: 9000 }, own: 9, mtu: 9000, peers: [] },
   {
     name: 'one that has changed to host-gw',
     backend: vxlan,

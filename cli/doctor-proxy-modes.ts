@@ -18,12 +18,16 @@ const groups: Readonly<Record<ProxyModeName, FeatureGroup>> = {
 };
 const families = [4, 6] as const;
 
+export function proxyModeFeatureName(mode: ProxyModeName, family: Family): string {
+  return `proxy-${mode}-ipv${family}`;
+}
+
 /** `options`: as the proxy would be opened, in whichever mode. */
 export function proxyModeFeatures(options: ProxyOptions): readonly Feature[] {
   return proxyModes.flatMap((mode) =>
     families.map(
       (family): Feature => ({
-        name: `proxy-${mode}-ipv${family}`,
+        name: proxyModeFeatureName(mode, family),
         title: `services in IPv${family}`,
         group: groups[mode],
         uses: [{ kind: 'proxy-mode', name: mode }],

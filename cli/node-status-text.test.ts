@@ -70,6 +70,18 @@ test('a tunnel says where its peer is heard, or sought', () => {
   ]);
 });
 
+test('nodes of IPv6, alone and with IPv4, are shown by their addresses of it', () => {
+  const six = { publicIp: null, publicIp6: '2001:db8::11', backend: 'vxlan', expiresAt: null };
+  const lease = { ...six, subnet6: 'fd00:244:1::/64' };
+  const both = { subnet: '10.244.2.0/24', subnet6: 'fd00:244:2::/64', publicIp: '192.0.2.12' };
+  const peers = [{ ...status.peers[0], ...both, publicIp6: '2001:db8::12' }];
+  const lines = nodeStatusText(nodeStatusShape.parse({ ...status, lease, peers }));
+  expect(lines).toContain('lease     fd00:244:1::/64 (vxlan by 2001:db8::11)');
+  expect(lines).toContain(
+    '  n2  10.244.2.0/24, fd00:244:2::/64  192.0.2.12, 2001:db8::12  vxlan  programmed',
+  );
+});
+
 test('a node that has nothing yet', () => {
   const bare = {
     ...status,
@@ -94,4 +106,15 @@ repaired  3 route
 peers     0
 problems  none
 `);
+});
+
+test('what backend udp carried and dropped', () => {
+  const udp = {
+    sent: { packets: 12, dropped: { 'no-peer': 1, ttl: 2 } },
+    received: { packets: 7, dropped: {} },
+  };
+  const lines = nodeStatusText(nodeStatusShape.parse({ ...status, udp }));
+  expect(lines.filter((line) => line.startsWith('udp'))).toEqual([
+    'udp       sent 12 packets, dropped 1 no-peer, 2 ttl; received 7 packets',
+  ]);
 });

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { followedShape, followedText } from './followed-text.ts';
 
 const subnets = { subnet: z.string().optional(), subnet6: z.string().optional() };
+const publicIps = { publicIp: z.string().nullable(), publicIp6: z.string().nullish() };
 const counts = z.record(z.string(), z.number());
+const udpDirection = z.looseObject({ packets: z.number(), dropped: counts });
 
 /** What the text is made of; --json passes on all that the agent said. */
 export const nodeStatusShape = z.looseObject({
@@ -13,20 +15,22 @@ export const nodeStatusShape = z.looseObject({
   lease: z
     .looseObject({
       ...subnets,
+      ...publicIps,
       backend: z.string(),
-      publicIp: z.string().nullable(),
       expiresAt: z.string().nullable(),
     })
     .nullable(),
   /** Absent in the answers of older agents. */
   store: followedShape.nullish(),
+  /** What backend udp carried; absent in the answers of older agents, null as long as it carried nothing. */
+  udp: z.looseObject({ sent: udpDirection, received: udpDirection }).nullish(),
   underlay: z.looseObject({ interface: z.string(), mtu: z.number() }).nullable(),
   mtu: z.number().nullable(),
   peers: z.array(
     z.looseObject({
       node: z.string(),
       ...subnets,
-      publicIp: z.string().nullable(),
+      ...publicIps,
       path: z.string(),
       programmed: z.boolean(),
       reason: z.string().nullable(),
@@ -55,6 +59,9 @@ export function nodeStatusText(status: NodeStatus): readonly string[] {
     `lease     ${lease === null ? 'none' : leaseText(lease)}`,
     ...(status.store == null ? [] : [`store     ${followedText(status.store)}`]),
     `underlay  ${underlay === null ? 'none' : `${underlay.interface}, MTU ${underlay.mtu}; pods ${status.mtu ?? '-'}`}`,
+    ...(status.udp == null
+      ? []
+      : [`udp       ${udpText('sent', status.udp.sent)}; ${udpText('received', status.udp.received)}`]),
     `objects   ${countText(status.objects)}`,
     `repaired  ${countText(status.repaired)}`,
     ...section(`peers     ${peers.length}`, peers.map(peerCells)),
@@ -78,8 +85,18 @@ function subnetText({
   return [subnet, subnet6].filter((text) => text !== undefined).join(', ');
 }
 
+/** Undefined: none. */
+function addressText({
+  publicIp,
+  publicIp6,
+}: NodeStatus['peers'][number] | NonNullable<NodeStatus['lease']>): string | undefined {
+  const all = [publicIp, publicIp6].filter((text) => text != null);
+  return all.length === 0 ? undefined : all.join(', ');
+}
+
 function leaseText(lease: NonNullable<NodeStatus['lease']>): string {
-  const by = lease.publicIp === null ? '' : ` by ${lease.publicIp}`;
+  const address = addressText(lease);
+  const by = address === undefined ? '' : ` by ${address}`;
   const until = lease.expiresAt === null ? '' : `, until ${lease.expiresAt}`;
   return `${subnetText(lease)} (${lease.backend}${by}${until})`;
 }
@@ -88,7 +105,7 @@ function peerCells(peer: NodeStatus['peers'][number]): readonly string[] {
   const state = peer.programmed
     ? ['programmed', ...tunnelTexts(peer)].join(', ')
     : `not programmed: ${peer.reason ?? 'not yet'}`;
-  return [peer.node, subnetText(peer), peer.publicIp ?? '-', peer.path, state];
+  return [peer.node, subnetText(peer), addressText(peer) ?? '-', peer.path, state];
 }
 
 function tunnelTexts({ tunnels = [] }: NodeStatus['peers'][number]): readonly string[] {
@@ -103,6 +120,12 @@ function tunnelTexts({ tunnels = [] }: NodeStatus['peers'][number]): readonly st
 function countText(counted: Readonly<Record<string, number>>): string {
   const some = Object.entries(counted).filter(([, count]) => count > 0);
   return some.length === 0 ? 'none' : some.map(([kind, count]) => `${count} ${kind}`).join(', ');
+}
+
+/** "sent 12 packets, dropped 1 no-peer". */
+function udpText(verb: string, { packets, dropped }: NonNullable<NodeStatus['udp']>['sent']): string {
+  const drops = countText(dropped);
+  return `${verb} ${packets} packets${drops === 'none' ? '' : `, dropped ${drops}`}`;
 }
 
 function section(title: string, rows: readonly (readonly string[])[]): readonly string[] {

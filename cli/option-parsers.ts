@@ -27,6 +27,16 @@ export function collected(text: string, before: readonly string[] = []): readonl
   return [...before, text];
 }
 
+/** The same with a choice each time. */
+export function collectedChoices(
+  choices: readonly string[],
+): (text: string, before?: readonly string[]) => readonly string[] {
+  return (text, before = []) => {
+    if (choices.includes(text)) return collected(text, before);
+    throw new InvalidArgumentError(`Allowed choices are ${choices.join(', ')}.`);
+  };
+}
+
 /** Gathers "name=value" options that may be repeated, as a mapping. */
 export function keyValue(
   text: string,

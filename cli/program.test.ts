@@ -64,7 +64,7 @@ test.each([
     ['lab', 'up', '--nodes', 'many'],
     "option '--nodes <n>' argument 'many' is invalid. Want a whole number from 1 to 50.",
   ],
-  [['lab', 'up', '--backend', 'udp'], 'Allowed choices are vxlan, host-gw, ipip.'],
+  [['lab', 'up', '--backend', 'ipsec'], 'Allowed choices are vxlan, host-gw, ipip'],
   [['lab', 'check', '--nmae', 'x'], 'Did you mean --name?'],
   [['lab', 'pod', 'add'], "missing required argument 'pod'"],
   [['lab', 'exec', 'pod-1a'], "missing required argument 'command'"],

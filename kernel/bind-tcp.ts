@@ -4,6 +4,7 @@ import type { IpAddress } from '../net/address.ts';
 import { KernelError } from './kernel-error.ts';
 import * as libc from './libc.ts';
 import type { Netns } from './netns.ts';
+import { socketAddress } from './socket-address.ts';
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -53,14 +54,4 @@ function bindOne(bytes: Uint8Array, { port, onlyIp6 }: { port: number; onlyIp6: 
     libc.close(fd);
     throw error;
   }
-}
-
-/** struct sockaddr_in, struct sockaddr_in6 (linux/in.h, linux/in6.h): the family in the machine's order, the port in the network's. */
-export function socketAddress(bytes: Uint8Array, port: number): Buffer {
-  const is4 = bytes.length === 4;
-  const out = Buffer.alloc(is4 ? 16 : 28);
-  out.writeUInt16LE(is4 ? AF_INET : AF_INET6, 0);
-  out.writeUInt16BE(port, 2);
-  out.set(bytes, is4 ? 4 : 8);
-  return out;
 }

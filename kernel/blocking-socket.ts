@@ -1,8 +1,8 @@
 // IPv4 sockets whose calls block the thread, for programs that do nothing else: what sends, answers and counts packets in a benchmark.
 // An event loop between the kernel and the clock would be most of what is measured.
 import type { IpAddress } from '../net/address.ts';
-import { socketAddress } from './bind-tcp.ts';
 import * as libc from './libc.ts';
+import { socketAddress } from './socket-address.ts';
 
 const AF_INET = 2;
 const SOCK_STREAM = 1;

@@ -31,6 +31,20 @@ const calls = {
   write: library.func('int64_t write(int fd, const void *buffer, uint64_t size)'),
 };
 
+/**
+ * For loops over many packets: what these calls work on lies in native memory, named by its address, and what they return is theirs, so that
+ * nothing is made a call. A pointer and a uint64_t are passed alike on both machines.
+ */
+const packetCalls = {
+  ioctl: library.func('ioctl', 'int', ['int', 'uint64_t', 'uint64_t']),
+  poll: library.func('poll', 'int', ['uint64_t', 'uint64_t', 'int']),
+  read: library.func('read', 'int64_t', ['int', 'uint64_t', 'uint64_t']),
+  recvmmsg: library.func('recvmmsg', 'int', ['int', 'uint64_t', 'uint32_t', 'int', 'uint64_t']),
+  sendmmsg: library.func('sendmmsg', 'int', ['int', 'uint64_t', 'uint32_t', 'int']),
+  sendto: library.func('sendto', 'int64_t', ['int', 'uint64_t', 'uint64_t', 'int', 'uint64_t', 'uint32_t']),
+  writev: library.func('writev', 'int64_t', ['int', 'uint64_t', 'int']),
+};
+
 /** Values of bits/*.h and linux/*.h on x86-64 and arm64 (the same on both). */
 export const AF_NETLINK = 16;
 export const SOCK_RAW = 3;
@@ -45,6 +59,7 @@ export const MS_REC = 16384;
 export const MS_SHARED = 1 << 20;
 export const MNT_DETACH = 2;
 export const POLLIN = 1;
+export const POLLOUT = 4;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 
@@ -222,4 +237,72 @@ export function poll(entries: Buffer, milliseconds: number): Promise<number> {
       else reject(error);
     });
   });
+}
+
+/** Memory that does not move and is not Node's: the kernel may be given its address. Zeroed; gone with `free()`, and its bytes with it. */
+export interface NativeMemory {
+  /** Below 2^47: exact. */
+  readonly address: number;
+  readonly bytes: ArrayBuffer;
+  free(): void;
+}
+
+export function nativeMemory(size: number): NativeMemory {
+  const pointer: bigint = koffi.alloc('uint8_t', size);
+  return {
+    address: Number(pointer),
+    bytes: koffi.view(pointer, size),
+    free: () => koffi.free(pointer),
+  };
+}
+
+/** A call's own result, or the negative errno where it failed; interrupted calls are made again. */
+function resultOf(call: () => number): number {
+  for (;;) {
+    const result = call();
+    if (result >= 0) return result;
+    const errno = koffi.errno();
+    if (errno !== EINTR) return -errno;
+  }
+}
+
+/** `address`: of an array of struct pollfd. Blocks the thread. Interrupted, it returns 0, so that whoever waits may look why. */
+export function pollNow(address: number, count: number, milliseconds: number): number {
+  const ready: number = packetCalls.poll(address, count, milliseconds);
+  if (ready >= 0) return ready;
+  const errno = koffi.errno();
+  return errno === EINTR ? 0 : -errno;
+}
+
+export function readTo(fd: number, address: number, size: number): number {
+  return resultOf(() => packetCalls.read(fd, address, size));
+}
+
+/** `vectors`: address of an array of struct iovec. */
+export function writeVectors(fd: number, vectors: number, count: number): number {
+  return resultOf(() => packetCalls.writev(fd, vectors, count));
+}
+
+/** `messages`: address of an array of struct mmsghdr. How many were sent, at least one, or the negative errno of the first. */
+export function sendMessages(fd: number, messages: number, count: number): number {
+  return resultOf(() => packetCalls.sendmmsg(fd, messages, count, MSG_DONTWAIT));
+}
+
+export function receiveMessages(fd: number, messages: number, count: number): number {
+  return resultOf(() => packetCalls.recvmmsg(fd, messages, count, MSG_DONTWAIT, 0));
+}
+
+export interface Datagram {
+  readonly address: number;
+  readonly size: number;
+}
+
+/** `to`: where a struct sockaddr lies. */
+export function sendDatagram(fd: number, { address, size }: Datagram, to: Datagram): number {
+  return resultOf(() => packetCalls.sendto(fd, address, size, MSG_DONTWAIT, to.address, to.size));
+}
+
+/** For requests whose argument is a number, not a place. */
+export function ioctlNumber(fd: number, request: number, argument: number): void {
+  check(packetCalls.ioctl(fd, request, argument), 'control', `request 0x${request.toString(16)}`);
 }

@@ -46,6 +46,12 @@ export type WireguardConfig = {
   readonly mode: WireguardMode;
 };
 
+export type UdpConfig = {
+  readonly kind: 'udp';
+  /** That each node listens on and sends from. */
+  readonly port: number;
+};
+
 export type ExtensionConfig = {
   readonly kind: 'extension';
   /** The pods'; undefined: the public interface's. */
@@ -61,6 +67,7 @@ export type BackendConfig =
   | VxlanConfig
   | WireguardConfig
   | IpipConfig
+  | UdpConfig
   | { readonly kind: 'host-gw' }
   /** Leases only: how packets get to the other nodes is somebody else's business. */
   | { readonly kind: 'alloc' }
@@ -88,6 +95,11 @@ const vxlanShape = goObject({
 });
 
 const ipipShape = goObject({ DirectRouting: z.boolean().nullish() });
+
+const udpShape = goObject({ Port: z.number().int().min(0).max(0xffff).nullish() });
+
+/** flannel's. */
+const udpPort = 8285;
 
 const command = z.string().optional();
 const extensionShape = goObject({
@@ -154,6 +166,8 @@ export function decodeBackendConfig(
       return decodeVxlan(json, problems);
     case 'wireguard':
       return decodeWireguard(json, problems);
+    case 'udp':
+      return decodeUdp(json, problems);
     default:
       return { kind: 'opaque', type, options: json };
   }
@@ -188,6 +202,13 @@ function decodeWireguard(json: JsonValue, problems: FieldProblem[]): WireguardCo
     keepaliveSeconds: data.PersistentKeepaliveInterval ?? 0,
     mode: data.Mode ?? 'separate',
   };
+}
+
+/** Zero would be a port of the kernel's choice, which no peer knows. */
+function decodeUdp(json: JsonValue, problems: FieldProblem[]): UdpConfig | undefined {
+  const { data, problems: found } = checkShape(udpShape, json);
+  problems.push(...found.map(within));
+  return data === undefined ? undefined : { kind: 'udp', port: data.Port || udpPort };
 }
 
 const flannelsCommands = [

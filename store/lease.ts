@@ -40,3 +40,8 @@ export const defaultTtlMs = 24 * 60 * 60 * 1000;
 export function subnetsOf(lease: Pick<Lease, 'subnet' | 'subnet6'>): readonly Prefix[] {
   return [lease.subnet, lease.subnet6].filter((subnet) => subnet !== undefined);
 }
+
+/** What people call its backend. */
+export function backendName({ backendType }: Pick<Lease, 'backendType'>): string {
+  return backendType === '' ? 'udp' : backendType;
+}

@@ -207,6 +207,15 @@ describe('a network configuration', () => {
       },
     ],
     [{ Type: 'wireguard', PSK: '', MTU: 0, ListenPort: null }, wireguard],
+    [{ Type: 'UDP' }, { kind: 'udp', port: 8285 }],
+    [
+      { Type: 'udp', port: 9000 },
+      { kind: 'udp', port: 9000 },
+    ],
+    [
+      { Type: 'udp', Port: 0 },
+      { kind: 'udp', port: 8285 },
+    ],
     [
       { Type: 'tencent-vpc', x: 1 },
       { kind: 'opaque', type: 'tencent-vpc', options: { Type: 'tencent-vpc', x: 1 } },

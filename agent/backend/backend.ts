@@ -33,11 +33,19 @@ export interface PeerParts {
 }
 
 /** How the packets of one peer go; "external" is not this node's business. */
-export type PeerPath = 'vxlan' | 'ipip' | 'wireguard' | 'extension' | 'direct' | 'external' | 'unreachable';
+export type PeerPath =
+  | 'vxlan'
+  | 'ipip'
+  | 'wireguard'
+  | 'udp'
+  | 'extension'
+  | 'direct'
+  | 'external'
+  | 'unreachable';
 
 /** True when they go through a device of the backend's. */
 export function isTunnelled(path: PeerPath): boolean {
-  return path === 'vxlan' || path === 'ipip' || path === 'wireguard';
+  return path === 'vxlan' || path === 'ipip' || path === 'wireguard' || path === 'udp';
 }
 
 export interface PeerPlan {

@@ -30,7 +30,7 @@ test.each([
   [
     { Type: 'tencent-vpc' },
     sampleUnderlay(),
-    'Cannot run backend "tencent-vpc": "vxlan", "host-gw", "wireguard", "ipip", "extension" and "alloc" are supported',
+    'Cannot run backend "tencent-vpc": "vxlan", "host-gw", "wireguard", "ipip", "udp", "extension" and "alloc" are supported',
   ],
   [{ Type: 'wireguard' }, translated, undefined],
   [
@@ -39,6 +39,7 @@ test.each([
     'Cannot run backend "wireguard" with "Mode" "ipv6": the network has no IPv6',
   ],
   [{ Type: 'ipip' }, translated, undefined],
+  [{ Type: 'udp' }, translated, undefined],
   [{ Type: 'alloc' }, translated, undefined],
 ])('%j', (backend, underlay, reason) => {
   expect(whyNotBackend(sampleConfig({ backend }), underlay)).toBe(reason);
@@ -57,9 +58,10 @@ test('two devices of wireguard do not listen on one port', () => {
   expect(reason({ ListenPort: 51821, Mode: 'auto' })).toBeUndefined();
 });
 
-test('ipip has no IPv6', () => {
+test.each(['ipip', 'udp'])('%s has no IPv6', (type) => {
   const families = [4, 6] as const;
-  expect(
-    whyNotBackend(sampleConfig({ backend: { Type: 'ipip' }, families }), sampleUnderlay(families)),
-  ).toMatch(/^Cannot run backend "ipip" for "fd00:244::\/48": it carries IPv4 only/);
+  const why = whyNotBackend(sampleConfig({ backend: { Type: type }, families }), sampleUnderlay(families));
+  expect(why?.startsWith(`Cannot run backend "${type}" for "fd00:244::/48": it carries IPv4 only`)).toBe(
+    true,
+  );
 });

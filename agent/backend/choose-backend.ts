@@ -14,6 +14,7 @@ import type {
 import { advertiseExtension, extensionDevices, planExtensionPeer } from './extension.ts';
 import { advertiseHostGw, hostGwDevices, planHostGwPeer, whyNotHostGw } from './host-gw.ts';
 import { advertiseIpip, ipipDevices, planIpipPeer, whyNotIpip } from './ipip.ts';
+import { advertiseUdp, planUdpPeer, udpDevices, whyNotUdp } from './udp.ts';
 import { isSameBackend } from './unlike-backends.ts';
 import { advertiseVxlan, planVxlanPeer, vxlanDevices, whyNotVxlan } from './vxlan.ts';
 import { advertiseWireguard, planWireguardPeer, whyNotWireguard, wireguardDevices } from './wireguard.ts';
@@ -38,13 +39,15 @@ export function whyNotBackend(config: NetworkConfig, underlay: Underlay): string
       return whyNotIpip(config);
     case 'wireguard':
       return whyNotWireguard(backend, config);
+    case 'udp':
+      return whyNotUdp(config);
     case 'host-gw':
       return whyNotHostGw(underlay);
     case 'extension':
     case 'alloc':
       return undefined;
     case 'opaque':
-      return `Cannot run backend ${JSON.stringify(backend.type)}: "vxlan", "host-gw", "wireguard", "ipip", "extension" and "alloc" are supported`;
+      return `Cannot run backend ${JSON.stringify(backend.type)}: "vxlan", "host-gw", "wireguard", "ipip", "udp", "extension" and "alloc" are supported`;
     default:
       return backend satisfies never;
   }
@@ -60,6 +63,8 @@ export function advertise({ config, underlay, macs, wireguardKey, printed }: Adv
       return advertiseIpip(underlay);
     case 'wireguard':
       return advertiseWireguard({ network: config, config: backend, underlay, publicKey: wireguardKey });
+    case 'udp':
+      return advertiseUdp(underlay);
     case 'host-gw':
       return advertiseHostGw(underlay);
     case 'extension':
@@ -83,6 +88,8 @@ export function backendDevices(input: BackendInput): BackendDevices {
       return ipipDevices(input);
     case 'wireguard':
       return wireguardDevices({ ...input, wireguard: backend });
+    case 'udp':
+      return udpDevices({ ...input, udp: backend });
     case 'host-gw':
       return hostGwDevices(input);
     case 'extension':
@@ -118,6 +125,8 @@ function alikePlanner(input: BackendInput): (lease: Lease) => PeerParts {
       const wireguardInput = { ...input, wireguard: backend };
       return (lease) => planWireguardPeer(lease, wireguardInput);
     }
+    case 'udp':
+      return planUdpPeer;
     case 'host-gw':
       return (lease) => planHostGwPeer(lease, input);
     case 'extension':
@@ -140,6 +149,7 @@ export function asksForRoutes({ backend }: NetworkConfig): boolean {
     case 'ipip':
       return backend.directRouting;
     case 'wireguard':
+    case 'udp':
     case 'extension':
     case 'alloc':
     case 'opaque':

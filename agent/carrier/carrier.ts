@@ -1,6 +1,9 @@
-// What carries packets to the peers beside the objects of rtnetlink: the peers of a WireGuard device, the operator's own program. A backend says what it wants
-// of it (CarrierPlan), and a carrier of that kind makes it so. Which kinds there are, carriers.ts knows how to run.
+// What carries packets to the peers beside the objects of rtnetlink: the peers of a WireGuard device, a thread of our own, the operator's
+// program. A backend says what it wants of it (CarrierPlan), and a carrier of that kind makes it so. Which kinds there are, carriers.ts knows
+// how to run.
 import type { WireguardPeer } from '../../kernel/wireguard/objects.ts';
+import type { IpAddress } from '../../net/address.ts';
+import type { Prefix } from '../../net/prefix.ts';
 import type { WireguardKey } from '../../net/wireguard-key.ts';
 import type { JsonValue } from '../../store/go-json.ts';
 
@@ -14,6 +17,18 @@ export type CarrierDevice =
       readonly publicKey: WireguardKey;
     }
   | {
+      readonly kind: 'udp';
+      readonly link: string;
+      /** The interface's own, which the socket is bound to. */
+      readonly address: IpAddress;
+      readonly port: number;
+      /** By which the others reach this node: another behind a translator. */
+      readonly publicIp: IpAddress;
+      readonly network: Prefix;
+      /** This node's. */
+      readonly subnet: Prefix;
+    }
+  | {
       readonly kind: 'extension';
       /** What the program hears in every call. */
       readonly input: Readonly<Record<string, JsonValue>>;
@@ -22,6 +37,12 @@ export type CarrierDevice =
 /** What a carrier does for one peer. */
 export type CarriedPeer =
   | { readonly kind: 'wireguard'; readonly link: string; readonly peer: WireguardPeer }
+  | {
+      readonly kind: 'udp';
+      readonly link: string;
+      readonly subnet: Prefix;
+      readonly publicIp: IpAddress;
+    }
   | { readonly kind: 'extension'; readonly peer: Readonly<Record<string, JsonValue>> };
 
 export type CarrierKind = CarrierDevice['kind'];
@@ -32,11 +53,13 @@ export interface CarrierPlan {
   readonly peers: ReadonlyMap<string, CarriedPeer>;
 }
 
-/** What errors and reports call it: "flannel-wg peer kEy…=", "extension peer 10.244.2.0/24". */
+/** What errors and reports call it: "flannel-wg peer kEy…=", "flannel0 peer 10.244.2.0/24". */
 export function carriedName(carried: CarriedPeer): string {
   switch (carried.kind) {
     case 'wireguard':
       return `${carried.link} peer ${carried.peer.publicKey}`;
+    case 'udp':
+      return `${carried.link} peer ${carried.subnet}`;
     case 'extension': {
       const { subnet = null, subnet6 = null } = carried.peer;
       return `extension peer ${[subnet, subnet6].filter((each) => each !== null).join(' ')}`;

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { FakeTunnel } from '../../kernel/tun/fake-tunnel.ts';
 import type { JsonValue } from '../../store/go-json.ts';
 import { planExtensionPeer } from '../backend/extension.ts';
 import { sampleConfig, sampleLease, sampleUnderlay } from '../sample-cluster.ts';
@@ -41,6 +42,7 @@ function open(named = true) {
   const all = openCarrier({
     stateDirectory: join(directory, 'state'),
     kernel: {
+      tunnel: new FakeTunnel(),
       openWireguard() {
         throw new TypeError('There is no WireGuard');
       },

@@ -1,5 +1,6 @@
 // The carriers of a running agent, with the keys that they need.
 import { join } from 'node:path';
+import type { TunnelKernel } from '../../kernel/tun/tunnel-kernel.ts';
 import type { WireguardAccess } from '../../kernel/wireguard/objects.ts';
 import type { WireguardKey } from '../../net/wireguard-key.ts';
 import type { WireguardPublicKey } from '../backend/backend.ts';
@@ -13,6 +14,9 @@ import {
   openExtensionProgram,
 } from './extension-program.ts';
 import { createExtensionVoice, type ExtensionVoice } from './extension-voice.ts';
+import { startForwarderThread } from './udp/forwarder-thread.ts';
+import { createUdpCarrier } from './udp/udp-carrier.ts';
+import { UdpCounters } from './udp/udp-counters.ts';
 import { createWireguardCarrier } from './wireguard-carrier.ts';
 import { createWireguardKeys, flannelKeyFile } from './wireguard-keys.ts';
 
@@ -24,7 +28,7 @@ export interface OpenCarrierOptions {
   readonly stateDirectory: string;
   /** The operator's program; absent: none is named. */
   readonly extension?: ExtensionProgramOptions | undefined;
-  readonly kernel: { openWireguard(): WireguardAccess };
+  readonly kernel: { readonly tunnel: TunnelKernel; openWireguard(): WireguardAccess };
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -33,6 +37,7 @@ export interface OpenedCarrier {
   readonly carrier: Carrier;
   readonly wireguardKey: WireguardPublicKey;
   readonly extension: ExtensionVoice;
+  readonly udpCounters: UdpCounters;
 }
 
 export function openCarrier({ stateDirectory, extension, kernel, now }: OpenCarrierOptions): OpenedCarrier {
@@ -47,12 +52,20 @@ export function openCarrier({ stateDirectory, extension, kernel, now }: OpenCarr
   });
   const path = extensionFile(stateDirectory);
   const hasLeftovers = extension !== undefined && addedPeers(path).length > 0;
+  const udpCounters = new UdpCounters();
   const carriers = {
+    udp: () =>
+      createUdpCarrier({
+        kernel: kernel.tunnel,
+        counters: udpCounters,
+        startThread: startForwarderThread,
+        now,
+      }),
     wireguard: () => createWireguardCarrier({ open: () => kernel.openWireguard(), privateKey, now }),
     extension: () => createExtensionCarrier({ program, path }),
   };
   const carrier = createCarriers(carriers, hasLeftovers ? ['extension'] : []);
-  return { carrier, wireguardKey: publicKey, extension: createExtensionVoice(program) };
+  return { carrier, wireguardKey: publicKey, extension: createExtensionVoice(program), udpCounters };
 }
 
 /** A node that is taken over goes on with the key that its peers know. */

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { FakeTunnel } from '../../kernel/tun/fake-tunnel.ts';
 import { FakeWireguard } from '../../kernel/wireguard/fake.ts';
 import type { WireguardAccess } from '../../kernel/wireguard/objects.ts';
 import { IpAddress } from '../../net/address.ts';
@@ -52,7 +53,7 @@ function rig(families: readonly (4 | 6)[] = [4], hasDevice = (_link: string): bo
   let now = 1_000_000;
   const { carrier, wireguardKey } = openCarrier({
     stateDirectory: directory,
-    kernel: { openWireguard: () => access },
+    kernel: { openWireguard: () => access, tunnel: new FakeTunnel() },
     // Every look is later than the rest after the one before.
     now: () => (now += 1000),
   });

@@ -3,8 +3,10 @@
 import { Command, Option } from 'commander';
 import { proxyModes } from '../../proxy/proxy-mode.ts';
 import type { CommandContext } from '../context.ts';
+import { labFamilyChoices } from '../lab/lab-networks.ts';
 import { labBackends, labName, mostNodes, mostPodsPerNode } from '../lab/lab-plan.ts';
-import { collected, keyValue, numberBetween, parsed } from '../option-parsers.ts';
+import { ipFamilies, ipFamilyPolicies } from '../lab/services/service-manifest.ts';
+import { collected, collectedChoices, keyValue, numberBetween, parsed } from '../option-parsers.ts';
 import type { LabAction } from './lab-action.ts';
 
 /** An action is loaded when it runs: `--help` needs none, and `exec` not what `up` needs. */
@@ -24,11 +26,10 @@ Nothing outside of its namespaces (/run/netns/netloom-NAME-…) and its director
   );
   // What follows the command of `exec` is that command's, options too.
   lab.enablePositionalOptions().helpCommand(false);
-  const add = (name: string, summary: string): Command =>
-    lab
-      .command(name)
-      .description(summary)
-      .addOption(new Option('-n, --name <name>', 'Which lab').default('default').argParser(parsed(labName)));
+  const nameOption = (usual = 'default'): Option =>
+    new Option('-n, --name <name>', 'Which lab').default(usual).argParser(parsed(labName));
+  const add = (name: string, summary: string, usual?: string): Command =>
+    lab.command(name).description(summary).addOption(nameOption(usual));
 
   add('up', 'Makes a lab and leaves it running')
     .option('--nodes <n>', 'How many nodes', parsed(numberBetween(1, mostNodes)), 3)
@@ -39,21 +40,17 @@ Nothing outside of its namespaces (/run/netns/netloom-NAME-…) and its director
         .default('vxlan'),
     )
     .addOption(
+      new Option('--families <families>', 'What pods, nodes and services have addresses of')
+        .choices(labFamilyChoices)
+        .default('v4'),
+    )
+    .addOption(
       new Option('--proxy-mode <mode>', 'What carries the rules of services')
         .choices(proxyModes)
         .default('nftables'),
     )
-    .option(
-      '--agent-flag <flag>',
-      'One more flag of "netloom node" for every node; may be repeated',
-      (flag, flags: string[] = []) => [...flags, flag],
-    )
-    .option(
-      '--patience <n>',
-      'Wait so many times longer than usual, in checks too: for emulated and busy machines',
-      parsed(numberBetween(1, 100)),
-      1,
-    )
+    .addOption(agentFlagOption())
+    .addOption(patienceOption())
     .option('--replace', 'Remove a lab of that name first')
     .option('--prove', 'Check it afterwards and show the map')
     .option('--json', 'Print the lab as JSON')
@@ -62,6 +59,7 @@ Nothing outside of its namespaces (/run/netns/netloom-NAME-…) and its director
       examples(
         'lab up',
         'lab up --nodes 5 --backend host-gw',
+        'lab up --families dual --prove',
         'lab up --name second --agent-flag=--masquerade=iptables',
       ),
     )
@@ -79,6 +77,41 @@ Nothing outside of its namespaces (/run/netns/netloom-NAME-…) and its director
     .option('--json', 'Print the results as JSON')
     .addHelpText('after', examples('lab check', 'lab check --json | jq ".checks[] | select(.ok | not)"'))
     .action(run(context, async () => (await import('./lab/check.ts')).check));
+  add(
+    'matrix',
+    'Proves every backend, family and proxy mode that this machine can do, a small lab each',
+    'matrix',
+  )
+    .option(
+      '--backend <kind>',
+      `Only with ${labBackends.join(', ')}; may be repeated`,
+      collectedChoices(labBackends),
+    )
+    .option(
+      '--families <families>',
+      `Only with ${labFamilyChoices.join(', ')}; may be repeated`,
+      collectedChoices(labFamilyChoices),
+    )
+    .option(
+      '--proxy-mode <mode>',
+      `Only with ${proxyModes.join(', ')}; may be repeated`,
+      collectedChoices(proxyModes),
+    )
+    .option('--nodes <n>', 'How many nodes a lab has', parsed(numberBetween(1, mostNodes)), 2)
+    .option('--pods-per-node <n>', 'How many pods on each', parsed(numberBetween(1, mostPodsPerNode)), 1)
+    .addOption(agentFlagOption())
+    .addOption(patienceOption())
+    .option('--replace', 'Remove a lab of that name first')
+    .option('--json', 'Print the results as JSON')
+    .addHelpText(
+      'after',
+      examples(
+        'lab matrix',
+        'lab matrix --families dual --proxy-mode nftables',
+        'lab matrix --json | jq ".matrix[] | select(.state == \\"failed\\")"',
+      ),
+    )
+    .action(run(context, async () => (await import('./lab/matrix.ts')).matrix));
   add('exec', 'Runs a command inside of a pod, a node or "outside"')
     .argument('<where>', 'pod-1a, n1, outside, fabric')
     .argument('<command...>', 'After --, so that its options stay its own')
@@ -87,8 +120,6 @@ Nothing outside of its namespaces (/run/netns/netloom-NAME-…) and its director
     .action(run(context, async () => (await import('./lab/exec.ts')).exec));
 
   const pod = lab.command('pod').description('Adds and removes pods of a running lab').helpCommand(false);
-  const nameOption = (): Option =>
-    new Option('-n, --name <name>', 'Which lab').default('default').argParser(parsed(labName));
   pod
     .command('add')
     .description('Makes a pod and wires it with the plugin')
@@ -122,6 +153,22 @@ Nothing outside of its namespaces (/run/netns/netloom-NAME-…) and its director
     .action(run(context, async () => (await import('./lab/pod.ts')).podLabel));
   addServiceCommands(lab, { context, nameOption });
   return lab;
+}
+
+function agentFlagOption(): Option {
+  return new Option(
+    '--agent-flag <flag>',
+    'One more flag of "netloom node" for every node; may be repeated',
+  ).argParser(collected);
+}
+
+function patienceOption(): Option {
+  return new Option(
+    '--patience <n>',
+    'Wait so many times longer than usual, in checks too: for emulated and busy machines',
+  )
+    .default(1)
+    .argParser(parsed(numberBetween(1, 100)));
 }
 
 function addServiceCommands(
@@ -172,6 +219,16 @@ function addServiceCommands(
         .default('Cluster'),
     )
     .option('--source-range <network>', 'Who may use the load balancer; may be repeated', collected)
+    .addOption(
+      new Option('--ip-family-policy <policy>', 'One family or both; one unless given').choices(
+        ipFamilyPolicies,
+      ),
+    )
+    .option(
+      '--ip-family <family>',
+      `Its families, ${ipFamilies.join(' or ')}, the main one first; may be repeated`,
+      collectedChoices(ipFamilies),
+    )
     .addOption(namespace())
     .addOption(nameOption())
     .option('--json', 'Print the service as JSON')
@@ -180,6 +237,7 @@ function addServiceCommands(
       examples(
         'lab service add web --port 80',
         'lab service add web --port 80 --type NodePort --external-policy Local',
+        'lab service add web --port 80 --ip-family-policy PreferDualStack',
       ),
     )
     .action(run(context, async () => (await import('./lab/service.ts')).serviceAdd));

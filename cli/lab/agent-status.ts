@@ -10,7 +10,7 @@ const statusShape = z.looseObject({
   node: z.string(),
   ready: z.boolean(),
   blockers: z.array(z.string()),
-  lease: z.looseObject({ subnet: z.string().optional() }).nullable(),
+  lease: z.looseObject({ subnet: z.string().optional(), subnet6: z.string().optional() }).nullable(),
   peers: z.array(z.looseObject({ node: z.string(), programmed: z.boolean() })),
 });
 

@@ -2,7 +2,8 @@
 import type { Style } from '../terminal.ts';
 import type { CheckResult } from './check-result.ts';
 
-const nameWidth = 52;
+/** Of the longest name, with its family. */
+const nameWidth = 55;
 const timeWidth = 5;
 
 export function checkLine(result: CheckResult, style: Style): string {

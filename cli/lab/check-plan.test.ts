@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type PlannedCheck, planChecks } from './check-plan.ts';
-import { sampleState } from './sample-lab.ts';
+import { dualState, sampleState } from './sample-lab.ts';
 
 /** As "pod-1a>pod-1b tcp 10.244.1.2". */
 function probesOf(checks: readonly PlannedCheck[], name: string): readonly string[] {
@@ -81,6 +81,24 @@ test('what a lab cannot show is left out, and a lab without a wired pod shows no
     'pod to outside, source masqueraded',
     'outside cannot reach a pod unasked',
   ]);
-  const unwired = state.pods.map(({ address: _, ...pod }) => pod);
+  const unwired = state.pods.map((pod) => ({ ...pod, addresses: [] }));
   expect(() => planChecks({ ...state, pods: unwired })).toThrow('Cannot check lab "default": it has no pods');
+});
+
+test('a lab of two families has each check twice, each with the addresses of its family', () => {
+  const one = planChecks(sampleState()).map(({ name }) => name);
+  const both = planChecks(dualState());
+  expect(both.map(({ name }) => name)).toEqual([
+    ...one.map((name) => `${name} (IPv4)`),
+    ...one.map((name) => `${name} (IPv6)`),
+  ]);
+  expect(probesOf(both, 'pods on one node: TCP, source kept (IPv6)')).toEqual([
+    'pod-1a>pod-1b tcp fd00:10:244:1::2',
+    'pod-1b>pod-1a tcp fd00:10:244:1::3',
+  ]);
+  for (const { name, probes } of both)
+    for (const { from, to } of probes)
+      expect(`${name}: ${from.address.family} ${to.address.family}`).toBe(
+        name.endsWith('(IPv4)') ? `${name}: 4 4` : `${name}: 6 6`,
+      );
 });

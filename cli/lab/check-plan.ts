@@ -1,9 +1,10 @@
 // What `lab check` and vagrant/check prove, as data: each check with the probes that it consists of and what each must show. Pure;
 // run-check.ts runs them.
-import { IpAddress } from '../../net/address.ts';
+import { type Family, IpAddress } from '../../net/address.ts';
+import { checkName } from './check-name.ts';
 import type { LabState } from './lab-state.ts';
 
-/** Somebody who sends and answers: a pod, a node, or the internet. */
+/** Somebody who sends and answers, by an address of one family: a pod, a node, or the internet. */
 export interface Endpoint {
   readonly name: string;
   readonly netns: string;
@@ -54,11 +55,16 @@ export interface CheckedEndpoints {
   readonly outsideOf: (node: string | undefined) => Endpoint;
 }
 
-/** Throws RangeError when there is no wired pod. */
+/** Each check for each family of the lab. Throws RangeError when there is no wired pod. */
 export function planChecks(state: LabState): readonly PlannedCheck[] {
-  const { pods, nodes, outside } = endpointsOf(state);
-  if (pods.length === 0) throw new RangeError(`Cannot check lab "${state.name}": it has no pods`);
-  return planChecksOf({ pods, nodes, outsideOf: () => outside });
+  return state.networks.flatMap(({ family }) => {
+    const { pods, nodes, outside } = endpointsOf(state, family);
+    if (pods.length === 0) throw new RangeError(`Cannot check lab "${state.name}": it has no pods`);
+    return planChecksOf({ pods, nodes, outsideOf: () => outside }).map(({ name, ...check }) => ({
+      name: checkName(name, { family, networks: state.networks }),
+      ...check,
+    }));
+  });
 }
 
 /** Checks without a probe (across nodes, where there is one node) are left out. */
@@ -134,28 +140,37 @@ export function planChecksOf({ pods, nodes, outsideOf }: CheckedEndpoints): read
   ].filter(({ probes }) => probes.length > 0);
 }
 
-export function endpointsOf(state: LabState): {
+/** By their addresses of the family, which the lab has. */
+export function endpointsOf(
+  state: LabState,
+  family: Family,
+): {
   readonly pods: readonly Endpoint[];
   readonly nodes: readonly Endpoint[];
   readonly outside: Endpoint;
 } {
+  const place = state.networks.findIndex((network) => network.family === family);
+  const network = state.networks[place];
+  if (network === undefined) throw new RangeError(`Lab "${state.name}" has no IPv${family}`);
   return {
-    pods: state.pods.flatMap(({ name, node, netns, address }) =>
-      address === undefined ? [] : [{ name, node, netns, address: IpAddress.parse(address) }],
-    ),
-    nodes: state.nodes.map(({ name, netns, address }) => ({
-      name,
-      node: name,
-      netns,
-      address: IpAddress.parse(address),
-    })),
+    pods: state.pods.flatMap((pod) => endpointAt(place, pod)),
+    nodes: state.nodes.flatMap((node) => endpointAt(place, { ...node, node: node.name })),
     outside: {
       name: 'outside',
       node: undefined,
       netns: state.outside.netns,
-      address: IpAddress.parse(state.outside.internet),
+      address: IpAddress.parse(network.internet),
     },
   };
+}
+
+/** None for a pod that is not wired yet. */
+function endpointAt(
+  place: number,
+  { name, node, netns, addresses }: Pick<LabState['pods'][number], 'name' | 'node' | 'netns' | 'addresses'>,
+): readonly Endpoint[] {
+  const address = addresses[place];
+  return address === undefined ? [] : [{ name, node, netns, address: IpAddress.parse(address) }];
 }
 
 function check(name: string, rest: Omit<PlannedCheck, 'name'>): PlannedCheck {

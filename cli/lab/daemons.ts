@@ -51,8 +51,8 @@ function nodeSettings(state: LabState, node: LabNode): Readonly<Record<string, s
   return {
     'node-name': node.name,
     'service-directory': serviceDirectory(state.name),
-    'cluster-cidr': state.podNetwork,
-    'service-cidr': state.serviceNetwork,
+    'cluster-cidr': state.networks.map(({ pods }) => pods).join(','),
+    'service-cidr': state.networks.map(({ services }) => services).join(','),
     'proxy-mode': state.proxyMode,
     // A pod that is removed answers for a quarter of a second more: by then rules must be changed, in iptables mode too.
     'min-sync-period': '10ms',

@@ -1,9 +1,10 @@
-// The two sockets that answer for one endpoint of a lab (a pod, a node, the internet): HTTP and UDP on one port, in its
+// The sockets that answer for one endpoint of a lab (a pod, a node, the internet): HTTP and UDP on one port, in its
 // namespace. They say who they are and whom they saw.
 import type { Socket } from 'node:dgram';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Netns } from '../../kernel/netns.ts';
+import { IpAddress } from '../../net/address.ts';
 import { datagramSocket } from './datagram-socket.ts';
 
 /** What an endpoint answers to `GET /` and to a datagram. */
@@ -26,23 +27,32 @@ const quiet = 250;
 const longestDrain = 5000;
 
 /**
- * Opens both sockets in the namespace at path `netns`. `GET /` answers a Sighting as JSON, `POST /echo` what it is sent; a
+ * Opens the sockets in the namespace at path `netns`. `GET /` answers a Sighting as JSON, `POST /echo` what it is sent; a
  * datagram is answered with a Sighting and its own bytes.
  */
 export async function openEndpoint(endpoint: {
   readonly name: string;
   readonly netns: string;
   readonly port: number;
-  /** Where datagrams are answered from, if the namespace has several addresses; the kernel's choice if absent. */
-  readonly address?: string | undefined;
+  /** Addresses that datagrams are answered from, a socket each. The unspecified one of a family leaves the choice to the kernel. */
+  readonly datagrams?: readonly string[];
 }): Promise<EndpointSockets> {
+  const { datagrams = ['0.0.0.0'] } = endpoint;
   using netns = Netns.open(endpoint.netns);
   const http = createServer((request, response) => answer(endpoint.name, { request, response }));
-  const udp = datagramSocket();
-  udp.on('message', (message, from) => {
-    const sighting: Sighting = { name: endpoint.name, saw: from.address, port: from.port };
-    udp.send(Buffer.concat([Buffer.from(`${JSON.stringify(sighting)}\n`), message]), from.port, from.address);
+  const bindings = datagrams.map((text) => {
+    const address = IpAddress.parse(text);
+    return { address, udp: datagramSocket(address.family) };
   });
+  for (const { udp } of bindings)
+    udp.on('message', (message, from) => {
+      const sighting: Sighting = { name: endpoint.name, saw: from.address, port: from.port };
+      udp.send(
+        Buffer.concat([Buffer.from(`${JSON.stringify(sighting)}\n`), message]),
+        from.port,
+        from.address,
+      );
+    });
   let lastSeen = 0;
   http.on('connection', (socket) => {
     lastSeen = performance.now();
@@ -59,16 +69,16 @@ export async function openEndpoint(endpoint: {
       await sleep(wait);
     }
   };
-  const listening = [listeningOf(http), listeningOf(udp)];
+  const listening = [http, ...bindings.map(({ udp }) => udp)].map(listeningOf);
   const close = (): void => {
     http.closeAllConnections();
     http.close();
-    udp.close();
+    for (const { udp } of bindings) udp.close();
   };
   netns.run(() => {
     // Node opens and binds the socket within the call, as long as there is no host to look up.
     http.listen(endpoint.port);
-    udp.bind(endpoint.port, endpoint.address);
+    for (const { udp, address } of bindings) udp.bind(endpoint.port, address.toString());
   });
   try {
     await Promise.all(listening);

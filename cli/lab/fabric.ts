@@ -3,9 +3,9 @@
 
 import type { Netns } from '../../kernel/netns.ts';
 import type { RouteStep } from '../../kernel/route/step.ts';
-import { IpAddress } from '../../net/address.ts';
+import { type Family, IpAddress } from '../../net/address.ts';
 import { Prefix } from '../../net/prefix.ts';
-import type { LabPlan } from './lab-plan.ts';
+import type { LabPlan, NodePlan } from './lab-plan.ts';
 
 const underlayBridge = 'underlay';
 /** What the nodes' and outside's end of their link is called. */
@@ -13,7 +13,12 @@ export const uplink = 'eth0';
 /** Not the agent's protocol (78): what the lab puts on a node is as foreign to the agent as an administrator's routes. */
 const staticProtocol = 4;
 const mainTable = 254;
-const everything = new Prefix(IpAddress.parse('0.0.0.0'), 0);
+const everything: Readonly<Record<Family, Prefix>> = {
+  4: new Prefix(IpAddress.parse('0.0.0.0'), 0),
+  6: new Prefix(IpAddress.parse('::'), 0),
+};
+/** The kernel's own default metrics (IP6_RT_PRIO_USER). */
+const usualPriority: Readonly<Record<Family, number>> = { 4: 0, 6: 1024 };
 
 const loopbackUp: RouteStep = linkUp('lo');
 
@@ -42,27 +47,26 @@ export function fabricSteps(plan: LabPlan, netnsOf: (name: string) => Netns): re
   ];
 }
 
+/**
+ * Key -> value, before the link is up: nobody advertises routers, and the kernel's own link-local address, without which it cannot ask
+ * for neighbours, is there at once.
+ */
+export const uplinkSysctls: ReadonlyMap<string, string> = new Map([
+  [`net/ipv6/conf/${uplink}/accept_ra`, '0'],
+  [`net/ipv6/conf/${uplink}/accept_dad`, '0'],
+]);
+
 /** The member's own name: "n1", "outside". */
 function portName(plan: LabPlan, netns: string): string {
   return netns.slice(`netloom-${plan.name}-`.length);
 }
 
-export function nodeSteps(plan: LabPlan, address: Prefix): readonly RouteStep[] {
+export function nodeSteps(plan: LabPlan, { addresses }: Pick<NodePlan, 'addresses'>): readonly RouteStep[] {
   return [
     loopbackUp,
     linkUp(uplink, 'veth'),
-    { kind: 'address-add', address: { link: uplink, prefix: address } },
-    {
-      kind: 'route-set',
-      route: {
-        destination: everything,
-        table: mainTable,
-        priority: 0,
-        protocol: staticProtocol,
-        type: 'unicast',
-        hops: [{ gateway: plan.outside.gateway.address, link: uplink }],
-      },
-    },
+    ...addresses.map((address) => addressOn(uplink, address)),
+    ...plan.networks.map(({ family, gateway }) => staticRoute(everything[family], gateway.address)),
   ];
 }
 
@@ -71,20 +75,36 @@ export function outsideSteps(plan: LabPlan): readonly RouteStep[] {
   return [
     loopbackUp,
     linkUp(uplink, 'veth'),
-    { kind: 'address-add', address: { link: uplink, prefix: plan.outside.gateway } },
-    { kind: 'address-add', address: { link: 'lo', prefix: Prefix.host(plan.outside.internet) } },
-    ...plan.nodes.slice(0, 1).map(
-      ({ address }): RouteStep => ({
-        kind: 'route-set',
-        route: {
-          destination: plan.loadBalancerNetwork,
-          table: mainTable,
-          priority: 0,
-          protocol: staticProtocol,
-          type: 'unicast',
-          hops: [{ gateway: address.address, link: uplink }],
-        },
-      }),
-    ),
+    ...plan.networks.flatMap(({ gateway, internet }) => [
+      addressOn(uplink, gateway),
+      addressOn('lo', Prefix.host(internet)),
+    ]),
+    ...plan.nodes
+      .slice(0, 1)
+      .flatMap(({ addresses }) =>
+        plan.networks.flatMap(({ loadBalancers }, i) =>
+          addresses.slice(i, i + 1).map(({ address }) => staticRoute(loadBalancers, address)),
+        ),
+      ),
   ];
+}
+
+/** No other has it, so nobody has to be asked: an IPv6 address could not be used for a second or two. */
+function addressOn(link: string, prefix: Prefix): RouteStep {
+  const address = { link, prefix, ...(prefix.family === 6 ? { noDad: true } : {}) };
+  return { kind: 'address-add', address };
+}
+
+function staticRoute(destination: Prefix, gateway: IpAddress): RouteStep {
+  return {
+    kind: 'route-set',
+    route: {
+      destination,
+      table: mainTable,
+      priority: usualPriority[destination.family],
+      protocol: staticProtocol,
+      type: 'unicast',
+      hops: [{ gateway, link: uplink }],
+    },
+  };
 }

@@ -14,22 +14,29 @@ test('names, addresses and directories of a lab', () => {
     patience: 1,
     directory: '/run/netloom-lab/default',
     storeDirectory: '/run/netloom-lab/default/store',
-    podNetwork: '10.244.0.0/16',
-    serviceNetwork: '10.96.0.0/16',
-    loadBalancerNetwork: '203.0.113.0/24',
+    networks: [
+      {
+        family: 4,
+        gateway: '192.0.2.1/24',
+        internet: '198.51.100.10',
+        pods: '10.244.0.0/16',
+        services: '10.96.0.0/16',
+        loadBalancers: '203.0.113.0/24',
+      },
+    ],
     fabric: { netns: 'netloom-default-fabric' },
-    outside: { netns: 'netloom-default-outside', gateway: '192.0.2.1/24', internet: '198.51.100.10' },
+    outside: { netns: 'netloom-default-outside' },
     nodes: [
       {
         name: 'n1',
         netns: 'netloom-default-n1',
-        address: '192.0.2.11/24',
+        addresses: ['192.0.2.11/24'],
         directory: '/run/netloom-lab/default/nodes/n1',
       },
       {
         name: 'n2',
         netns: 'netloom-default-n2',
-        address: '192.0.2.12/24',
+        addresses: ['192.0.2.12/24'],
         directory: '/run/netloom-lab/default/nodes/n2',
       },
     ],
@@ -42,10 +49,20 @@ test('names, addresses and directories of a lab', () => {
   });
 });
 
+test.each([
+  ['v4', ['10.244.0.0/16'], ['192.0.2.11/24']],
+  ['v6', ['fd00:10:244::/56'], ['2001:db8:192:2::11/64']],
+  ['dual', ['10.244.0.0/16', 'fd00:10:244::/56'], ['192.0.2.11/24', '2001:db8:192:2::11/64']],
+] as const)('families %s', (families, pods, addresses) => {
+  const plan = planLab({ ...usual, families });
+  expect(plan.networks.map((network) => String(network.pods))).toEqual(pods);
+  expect(plan.nodes[0]?.addresses.map(String)).toEqual(addresses);
+});
+
 test('no two things of a lab share a name or an address, whatever its size', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 0, max: 20 }), (nodes, podsPerNode) => {
-      const plan = planLab({ ...usual, nodes, podsPerNode });
+      const plan = planLab({ ...usual, nodes, podsPerNode, families: 'dual' });
       const names = [
         plan.fabric.netns,
         plan.outside.netns,
@@ -53,8 +70,14 @@ test('no two things of a lab share a name or an address, whatever its size', () 
         ...plan.pods.map((p) => p.netns),
       ];
       expect(new Set(names).size).toBe(2 + nodes + nodes * podsPerNode);
-      const addresses = [plan.outside.gateway, ...plan.nodes.map((n) => n.address)].map(String);
-      expect(new Set(addresses).size).toBe(1 + nodes);
+      const gateways = plan.networks.map(({ gateway }) => gateway);
+      const addresses = [...gateways, ...plan.nodes.flatMap((n) => n.addresses)].map(String);
+      expect(new Set(addresses).size).toBe(2 * (1 + nodes));
+      for (const { addresses: own } of plan.nodes)
+        expect(own.map(({ address }, i) => plan.networks[i]?.gateway.contains(address))).toEqual([
+          true,
+          true,
+        ]);
       for (const pod of plan.pods) expect(podName(pod.name)).toBe(pod.name);
     }),
   );
@@ -65,7 +88,11 @@ test.each([
   [{ nodes: 51 }, 'Cannot make a lab of 51 nodes: want 1 to 50'],
   [{ podsPerNode: 21 }, 'Cannot make a lab of 21 pods per node: want 0 to 20'],
   [{ name: 'a-b' }, 'Cannot name a lab "a-b"'],
-])('a plan with %j is refused', (change, message) => {
+  [
+    { backend: 'ipip', families: 'dual' },
+    'Cannot make a lab of families "dual": Cannot run backend "ipip" for "fd00:10:244::/56": it carries IPv4 only',
+  ],
+] as const)('a plan with %j is refused', (change, message) => {
   expect(() => planLab({ ...usual, ...change })).toThrow(message);
 });
 

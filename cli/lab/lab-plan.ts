@@ -1,23 +1,20 @@
 // What a lab consists of, computed from its options: names, addresses, directories. Pure; nothing is made here.
-import { IpAddress } from '../../net/address.ts';
-import { Prefix } from '../../net/prefix.ts';
+import type { Prefix } from '../../net/prefix.ts';
 import type { ProxyModeName } from '../../proxy/proxy-mode.ts';
+import {
+  familiesOfLab,
+  type LabFamilies,
+  type LabNetwork,
+  labNetworks,
+  nodeAddress,
+} from './lab-networks.ts';
+import { whyNotNetwork } from './network-config.ts';
 
-export const labBackends = ['vxlan', 'host-gw', 'ipip', 'wireguard'] as const;
+export const labBackends = ['vxlan', 'host-gw', 'ipip', 'wireguard', 'udp'] as const;
 export type LabBackend = (typeof labBackends)[number];
 
 export const mostNodes = 50;
 export const mostPodsPerNode = 20;
-
-/** Documentation ranges (RFC 5737): nothing real answers there, should a packet ever get out. */
-const underlay = Prefix.parse('192.0.2.0/24');
-const internetAddress = IpAddress.parse('198.51.100.10');
-const podNetwork = Prefix.parse('10.244.0.0/16');
-const serviceNetwork = Prefix.parse('10.96.0.0/16');
-/** Of load balancers: outside sends what is for it to the first node. */
-const loadBalancerNetwork = Prefix.parse('203.0.113.0/24');
-/** Nodes count from here: n1 is 192.0.2.11. */
-const nodeBase = 10;
 
 export const labRoot = '/run/netloom-lab';
 export const netnsRoot = '/run/netns';
@@ -26,8 +23,8 @@ export interface NodePlan {
   readonly name: string;
   /** Name of the network namespace, as `ip netns` lists it. */
   readonly netns: string;
-  /** On the underlay, with its length. */
-  readonly address: Prefix;
+  /** On the underlay, with its length; one for each of the lab's networks, in their order. */
+  readonly addresses: readonly Prefix[];
   /** Everything that the node's agent and plugin write is below. */
   readonly directory: string;
 }
@@ -50,17 +47,10 @@ export interface LabPlan {
   readonly directory: string;
   /** The lease directory that all agents share, as they would share etcd. */
   readonly storeDirectory: string;
-  readonly podNetwork: Prefix;
-  readonly serviceNetwork: Prefix;
-  readonly loadBalancerNetwork: Prefix;
+  /** One or two: a family each. */
+  readonly networks: readonly LabNetwork[];
   readonly fabric: { readonly netns: string };
-  readonly outside: {
-    readonly netns: string;
-    /** The nodes' default gateway. */
-    readonly gateway: Prefix;
-    /** An address of "the internet", behind the gateway. */
-    readonly internet: IpAddress;
-  };
+  readonly outside: { readonly netns: string };
   readonly nodes: readonly NodePlan[];
   readonly pods: readonly PodPlan[];
 }
@@ -70,6 +60,8 @@ export interface LabOptions {
   readonly nodes: number;
   readonly podsPerNode: number;
   readonly backend: LabBackend;
+  /** IPv4 if absent. */
+  readonly families?: LabFamilies;
   readonly proxyMode?: ProxyModeName;
   /** More flags of `netloom node`, for every node: "--masquerade=iptables". */
   readonly agentFlags?: readonly string[];
@@ -81,24 +73,22 @@ export function planLab(options: LabOptions): LabPlan {
   const name = labName(options.name);
   const nodeCount = countWithin(options.nodes, { what: 'nodes', from: 1, to: mostNodes });
   const podCount = countWithin(options.podsPerNode, { what: 'pods per node', from: 0, to: mostPodsPerNode });
-  const nodes = Array.from({ length: nodeCount }, (_, i) => planNode(name, i + 1));
+  const { backend, families = 'v4' } = options;
+  const networks = familiesOfLab(families).map((family) => labNetworks[family]);
+  const reason = whyNotNetwork({ backend, networks });
+  if (reason !== undefined) throw new RangeError(`Cannot make a lab of families "${families}": ${reason}`);
+  const nodes = Array.from({ length: nodeCount }, (_, i) => planNode(name, { number: i + 1, networks }));
   return {
     name,
-    backend: options.backend,
+    backend,
     proxyMode: options.proxyMode ?? 'nftables',
     agentFlags: options.agentFlags ?? [],
     patience: options.patience ?? 1,
     directory: labDirectory(name),
     storeDirectory: `${labDirectory(name)}/store`,
-    podNetwork,
-    serviceNetwork,
-    loadBalancerNetwork,
+    networks,
     fabric: { netns: labNetns(name, 'fabric') },
-    outside: {
-      netns: labNetns(name, 'outside'),
-      gateway: new Prefix(underlay.address.plus(1), underlay.length),
-      internet: internetAddress,
-    },
+    outside: { netns: labNetns(name, 'outside') },
     nodes,
     pods: nodes.flatMap((node, i) =>
       Array.from({ length: podCount }, (_, k) =>
@@ -113,12 +103,15 @@ function defaultPodName(node: number, index: number): string {
   return `pod-${node}${String.fromCharCode('a'.charCodeAt(0) + index)}`;
 }
 
-function planNode(lab: string, number: number): NodePlan {
+function planNode(
+  lab: string,
+  { number, networks }: { readonly number: number; readonly networks: readonly LabNetwork[] },
+): NodePlan {
   const name = `n${number}`;
   return {
     name,
     netns: labNetns(lab, name),
-    address: new Prefix(underlay.address.plus(nodeBase + number), underlay.length),
+    addresses: networks.map((network) => nodeAddress(network, number)),
     directory: `${labDirectory(lab)}/nodes/${name}`,
   };
 }

@@ -10,12 +10,36 @@ test('what is written is read back', () => {
 
 test.each([
   ['half of a file', encodeLabState(sampleState()).slice(0, 100), 'not JSON'],
-  ['another version', '{"version": 2}', 'version'],
-  ['a process without its start', '{"version": 1, "processes": [{"name": "x", "pid": 1}]}', 'startTime'],
+  ['another version', '{"version": 3}', 'version'],
+  ['a process without its start', '{"version": 2, "processes": [{"name": "x", "pid": 1}]}', 'startTime'],
 ])('%s is an error that names the file', (_, text, why) => {
   const read = () => decodeLabState(text, '/run/x/lab.json');
   expect(read).toThrow('Cannot read the lab\'s state "/run/x/lab.json"');
   expect(read).toThrow(why);
+});
+
+test('the file of a lab that an older Netloom made is understood: it had IPv4 alone', () => {
+  const { networks, nodes, pods, outside, ...rest } = sampleState();
+  const [network] = networks;
+  if (network === undefined) throw new Error('the sample has a network');
+  const { gateway, internet, pods: podNetwork, services: serviceNetwork, loadBalancers } = network;
+  const old = {
+    ...rest,
+    version: 1,
+    podNetwork,
+    serviceNetwork,
+    loadBalancerNetwork: loadBalancers,
+    outside: { ...outside, gateway, internet },
+    nodes: nodes.map(({ addresses: [address], ...node }) => ({ ...node, address })),
+    pods: [
+      ...pods.map(({ addresses: [address], ...pod }) => ({ ...pod, address })),
+      { name: 'web', node: 'n1', netns: 'netloom-default-web', labels: {} },
+    ],
+  };
+  expect(decodeLabState(JSON.stringify(old), 'lab.json')).toEqual({
+    ...sampleState(),
+    pods: [...pods, { name: 'web', node: 'n1', netns: 'netloom-default-web', labels: {}, addresses: [] }],
+  });
 });
 
 test('pods and processes are replaced by their name, never doubled', () => {
@@ -24,13 +48,14 @@ test('pods and processes are replaced by their name, never doubled', () => {
     name: 'pod-1a',
     node: 'n2',
     netns: 'netloom-default-pod-1a',
-    address: '10.244.2.9',
+    addresses: ['10.244.2.9'],
     labels: {},
   };
   const changed = withPod(withPod(state, moved), {
     name: 'web',
     node: 'n1',
     netns: 'netloom-default-web',
+    addresses: [],
     labels: {},
   });
   expect(changed.pods.map(({ name, node }) => `${name} ${node}`)).toEqual([

@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 
 import { z } from 'zod';
 import { proxyModes } from '../../proxy/proxy-mode.ts';
 import { isLabName, labBackends, labDirectory, labRoot } from './lab-plan.ts';
+import { upgradedState } from './upgraded-state.ts';
 
 const processShape = z.object({
   /** "agent n1", "responder". */
@@ -16,16 +17,26 @@ const podShape = z.object({
   name: z.string(),
   node: z.string(),
   netns: z.string(),
-  /** Absent until the plugin has wired it. */
-  address: z.string().optional(),
+  /** None until the plugin has wired it; then one for each of the lab's networks, in their order. */
+  addresses: z.array(z.string()),
   labels: z.record(z.string(), z.string()),
   /** On its way out: still answers, takes nothing new. */
   terminating: z.boolean().optional(),
   mtu: z.number().int().optional(),
 });
 
+/** One family of the lab. All are text: `gateway` and `internet` addresses of outside, the others networks. */
+const networkShape = z.object({
+  family: z.union([z.literal(4), z.literal(6)]),
+  gateway: z.string(),
+  internet: z.string(),
+  pods: z.string(),
+  services: z.string(),
+  loadBalancers: z.string(),
+});
+
 const stateShape = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   name: z.string(),
   backend: z.enum(labBackends),
   proxyMode: z.enum(proxyModes),
@@ -33,13 +44,18 @@ const stateShape = z.object({
   created: z.string(),
   /** `starting` for good: whoever made it was killed. */
   phase: z.enum(['starting', 'running']),
-  podNetwork: z.string(),
-  serviceNetwork: z.string(),
-  loadBalancerNetwork: z.string(),
-  outside: z.object({ netns: z.string(), gateway: z.string(), internet: z.string() }),
+  /** The first is the one that is meant where only one can be. */
+  networks: z.array(networkShape).min(1),
+  outside: z.object({ netns: z.string() }),
   fabric: z.object({ netns: z.string() }),
   nodes: z.array(
-    z.object({ name: z.string(), netns: z.string(), address: z.string(), directory: z.string() }),
+    z.object({
+      name: z.string(),
+      netns: z.string(),
+      /** One for each of the lab's networks, in their order. */
+      addresses: z.array(z.string()),
+      directory: z.string(),
+    }),
   ),
   pods: z.array(podShape),
   /** What every node is told beside its node's own flags. */
@@ -50,6 +66,7 @@ const stateShape = z.object({
 });
 
 export type LabState = Readonly<z.infer<typeof stateShape>>;
+export type LabStateNetwork = LabState['networks'][number];
 export type LabNode = LabState['nodes'][number];
 export type LabPod = LabState['pods'][number];
 export type LabProcess = LabState['processes'][number];
@@ -73,7 +90,7 @@ export function encodeLabState(state: LabState): string {
 /** Throws SyntaxError that names the file and what is wrong with it. */
 export function decodeLabState(text: string, path: string): LabState {
   try {
-    return stateShape.parse(JSON.parse(text));
+    return stateShape.parse(upgradedState(JSON.parse(text)));
   } catch (cause) {
     const reason = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll('\n', ' ') : 'not JSON';
     throw new SyntaxError(`Cannot read the lab's state "${path}": ${reason}`, { cause });

@@ -8,13 +8,15 @@ const busName = ' underlay';
 /** Boxes that do not fit within `width` columns go on a further row. */
 export function drawLab(lab: LabReport, width = usualWidth): readonly string[] {
   const boxes = lab.nodes.map(nodeBox);
-  const title = `lab ${lab.name} · ${lab.backend} · ${lab.proxyMode} · pods ${lab.podNetwork}${lab.phase === 'starting' ? ' · not complete' : ''}`;
+  const list = (of: keyof LabReport['networks'][number]): string =>
+    lab.networks.map((network) => network[of]).join(', ');
+  const title = `lab ${lab.name} · ${lab.backend} · ${lab.proxyMode} · pods ${list('pods')}${lab.phase === 'starting' ? ' · not complete' : ''}`;
   const rows = intoRows(boxes, width - gap - busName.length);
   return [
     title,
     '',
-    `  outside ${lab.outside.internet}`,
-    `     │ ${lab.outside.gateway}`,
+    `  outside ${list('internet')}`,
+    `     │ ${list('gateway')}`,
     ...rows.flatMap((row, i) =>
       drawRow(row, { width: rowWidth(rows), first: i === 0, last: i === rows.length - 1 }),
     ),
@@ -23,15 +25,17 @@ export function drawLab(lab: LabReport, width = usualWidth): readonly string[] {
 
 function nodeBox(node: LabReport['nodes'][number]): readonly string[] {
   const head = [
-    columns(node.name, node.address),
-    columns('lease', node.lease ?? 'none'),
+    ...listed(node.name, node.addresses),
+    ...listed('lease', node.leases.length === 0 ? ['none'] : node.leases),
     columns('agent', agentWords(node.agent)),
     columns('proxy', proxyWords(node.proxy)),
   ];
   const pods =
     node.pods.length === 0
       ? ['no pods']
-      : node.pods.map(({ name, address }) => columns(name, address ?? 'not wired'));
+      : node.pods.flatMap(({ name, addresses }) =>
+          listed(name, addresses.length === 0 ? ['not wired'] : addresses),
+        );
   const inner = Math.max(...[...head, ...pods].map((line) => line.length));
   const framed = (line: string): string => `│ ${line.padEnd(inner)} │`;
   const rule = '─'.repeat(inner + 2);
@@ -41,7 +45,7 @@ function nodeBox(node: LabReport['nodes'][number]): readonly string[] {
 function proxyWords({ state, services }: LabReport['nodes'][number]['proxy']): string {
   switch (state) {
     case 'ready':
-      return `ready, ${services} ${services === 1 ? 'service' : 'services'}`;
+      return `ready, ${serviceWords(services)}`;
     case 'not-ready':
       return 'not ready';
     case 'silent':
@@ -51,6 +55,12 @@ function proxyWords({ state, services }: LabReport['nodes'][number]['proxy']): s
     default:
       return state satisfies never;
   }
+}
+
+/** Of each family; once where there are as many in both. */
+function serviceWords(counts: readonly number[]): string {
+  const told = [...new Set(counts)].join(' + ');
+  return `${told} ${told === '1' ? 'service' : 'services'}`;
 }
 
 function agentWords(agent: LabReport['nodes'][number]['agent']): string {
@@ -66,6 +76,11 @@ function agentWords(agent: LabReport['nodes'][number]['agent']): string {
     default:
       return agent.state satisfies never;
   }
+}
+
+/** A line each, the name before the first. */
+function listed(name: string, values: readonly string[]): readonly string[] {
+  return values.map((value, i) => columns(i === 0 ? name : '', value));
 }
 
 function columns(left: string, right: string): string {

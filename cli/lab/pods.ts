@@ -22,12 +22,12 @@ export async function addPod(
   options: { readonly pod: PodPlan; readonly signal: AbortSignal },
 ): Promise<LabPod> {
   const { pod, signal } = options;
-  lab.update((state) => withPod(state, { ...pod }));
-  makeNetns(pod.netns);
+  lab.update((state) => withPod(state, { ...pod, addresses: [] }));
+  makeNetns(pod.netns, { ip6: lab.state.networks.some(({ family }) => family === 6) });
   try {
-    const address = await wire(lab.state, { pod, signal });
-    await openEndpointOf(lab.state.name, pod);
-    const wired: LabPod = { ...pod, address };
+    const addresses = await wire(lab.state, { pod, signal });
+    await openEndpointOf(lab.state, pod);
+    const wired: LabPod = { ...pod, addresses: [...addresses] };
     lab.update((state) => withPod(state, wired));
     await syncEndpoints(lab.state.name);
     return wired;
@@ -41,7 +41,7 @@ export async function addPod(
 /** DEL, then the namespace. Throws Error when the plugin refuses; the namespace goes all the same. */
 export async function removePod(lab: LabRecord, pod: Pick<LabPod, 'name' | 'node' | 'netns'>): Promise<void> {
   const known = lab.state.pods.find(({ name }) => name === pod.name);
-  if (known?.address !== undefined) {
+  if (known !== undefined && known.addresses.length > 0) {
     lab.update((state) => withPod(state, { ...known, terminating: true }));
     await syncEndpoints(lab.state.name);
     // Services stop to send to it first.
@@ -60,11 +60,14 @@ export async function removePod(lab: LabRecord, pod: Pick<LabPod, 'name' | 'node
 async function wire(
   state: LabState,
   { pod, signal }: { readonly pod: PodPlan; readonly signal: AbortSignal },
-): Promise<string> {
+): Promise<readonly string[]> {
   const result = await runtimeOf(state, pod).add({ ...podCall(state, pod), signal });
-  const [address] = addressesOf(result);
-  if (address === undefined) throw new Error(`The plugin gave pod "${pod.name}" no address`);
-  return Prefix.parse(address).address.toString();
+  const given = addressesOf(result).map((text) => Prefix.parse(text).address);
+  return state.networks.map(({ family }) => {
+    const address = given.find((one) => one.family === family);
+    if (address === undefined) throw new Error(`The plugin gave pod "${pod.name}" no IPv${family} address`);
+    return address.toString();
+  });
 }
 
 function runtimeOf(state: LabState, pod: Pick<LabPod, 'node'>): LibCni {

@@ -47,7 +47,7 @@ function exchange(
       method: message.method,
       path: message.path,
       headers: {
-        host: options.to.toString(),
+        host: options.to.family === 4 ? `${options.to}` : `[${options.to}]`,
         connection: 'close',
         'content-length': message.body?.length ?? 0,
       },
@@ -72,7 +72,7 @@ function exchange(
 export function probeUdp(options: ProbeOptions): Promise<Sighted> {
   const { from, to, port, timeout } = options;
   const nonce = randomBytes(16).toString('hex');
-  const socket = datagramSocket();
+  const socket = datagramSocket(to.family);
   const closed = new Promise<Sighted>((resolve, reject) => {
     const send = (): void =>
       socket.send(nonce, port, to.toString(), (error) => error === null || fail(error));

@@ -4,20 +4,25 @@ import { unixRequest } from '../../runtime/unix-request.ts';
 import { responderSocket } from './daemons.ts';
 import { endpointPort } from './endpoint-port.ts';
 import { netnsPath } from './lab-plan.ts';
+import type { LabState } from './lab-state.ts';
 
 /** Milliseconds: an emulated machine is slow to answer while nodes start beside it. One that ended refuses at once. */
 const timeoutMs = 60_000;
 
-/** Answers for the pod, the node or "outside" from now on. Throws Error when its port is taken there. */
+/**
+ * Answers for the pod, the node or "outside" from now on, in the lab's families. `datagrams`: where from, if not from any address.
+ * Throws Error when its port is taken there.
+ */
 export async function openEndpointOf(
-  lab: string,
-  endpoint: { readonly name: string; readonly netns: string; readonly address?: string | undefined },
+  { name: lab, networks }: Pick<LabState, 'name' | 'networks'>,
+  endpoint: { readonly name: string; readonly netns: string; readonly datagrams?: readonly string[] },
 ): Promise<void> {
+  const { datagrams = networks.map(({ family }) => (family === 4 ? '0.0.0.0' : '::')) } = endpoint;
   await unixRequest({
     socketPath: responderSocket(lab),
     method: 'PUT',
     path: `/endpoints/${endpoint.name}`,
-    body: { netns: netnsPath(endpoint.netns), port: endpointPort, address: endpoint.address },
+    body: { netns: netnsPath(endpoint.netns), port: endpointPort, datagrams },
     timeoutMs,
   });
 }

@@ -11,7 +11,7 @@ import { createEndpointController } from './services/endpoint-controller.ts';
 const endpointBody = z.object({
   netns: z.string().min(1),
   port: z.number().int().min(1).max(65535),
-  address: z.ipv4().optional(),
+  datagrams: z.array(z.union([z.ipv4(), z.ipv6()])),
 });
 
 export interface Responder {

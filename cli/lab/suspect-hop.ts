@@ -15,8 +15,11 @@ const hopTime = 500;
 /** Undefined when nothing looks wrong, or when the way is not one between nodes. */
 export async function suspectHop(probe: Probe, around: Surroundings): Promise<string | undefined> {
   const { from, to } = probe;
-  const podNetwork = Prefix.parse(around.state.podNetwork);
-  const { nodes } = endpointsOf(around.state);
+  const { family } = to.address;
+  const network = around.state.networks.find((one) => one.family === family);
+  if (network === undefined) return undefined;
+  const podNetwork = Prefix.parse(network.pods);
+  const { nodes } = endpointsOf(around.state, family);
   const source = nodes.find(({ node }) => node === from.node);
   const target = nodes.find(({ node }) => node === to.node);
   try {

@@ -18,6 +18,7 @@ import { makeNamespaces } from './lab-namespaces.ts';
 import { type LabPlan, serviceDirectory } from './lab-plan.ts';
 import { type LabRecord, labRecord, withLabLock, withProcess } from './lab-record.ts';
 import { type LabNode, type LabState, readLabState } from './lab-state.ts';
+import { networkConfig } from './network-config.ts';
 import { addPod } from './pods.ts';
 import { awaitResponder, openEndpointOf } from './responder-client.ts';
 import { labNamespaces, sweepLab } from './sweep.ts';
@@ -54,8 +55,8 @@ export async function labUp(plan: LabPlan, options: UpOptions): Promise<LabState
   return await withLabLock(plan.name, {
     signal,
     action: async () => {
-      if (exists(plan.name)) {
-        if (!options.replace) throw new Error(alreadyThere(plan.name));
+      if (!options.replace) refuseExisting(plan.name);
+      else if (exists(plan.name)) {
         await options.progress.step(`Removing the lab "${plan.name}" that is there`, () =>
           sweepLab(plan.name),
         );
@@ -68,6 +69,11 @@ export async function labUp(plan: LabPlan, options: UpOptions): Promise<LabState
       }
     },
   });
+}
+
+/** Throws Error that says what to do when there is something of a lab of that name. */
+export function refuseExisting(lab: string): void {
+  if (exists(lab)) throw new Error(alreadyThere(lab));
 }
 
 function exists(lab: string): boolean {
@@ -115,14 +121,9 @@ async function build(plan: LabPlan, { progress, signal }: UpOptions): Promise<La
   return lab.state;
 }
 
-/** In flannel's net-conf.json format. */
-export function networkConfig(plan: Pick<LabPlan, 'podNetwork' | 'backend'>): string {
-  return `${JSON.stringify({ Network: plan.podNetwork, Backend: { Type: plan.backend } }, undefined, 2)}\n`;
-}
-
 function startingState(plan: LabPlan): LabState {
   return {
-    version: 1,
+    version: 2,
     name: plan.name,
     backend: plan.backend,
     proxyMode: plan.proxyMode,
@@ -130,16 +131,20 @@ function startingState(plan: LabPlan): LabState {
     phase: 'starting',
     agentFlags: [...plan.agentFlags],
     patience: plan.patience,
-    podNetwork: plan.podNetwork.toString(),
-    serviceNetwork: plan.serviceNetwork.toString(),
-    loadBalancerNetwork: plan.loadBalancerNetwork.toString(),
-    outside: {
-      netns: plan.outside.netns,
-      gateway: plan.outside.gateway.address.toString(),
-      internet: plan.outside.internet.toString(),
-    },
+    networks: plan.networks.map(({ family, gateway, internet, pods, services, loadBalancers }) => ({
+      family,
+      gateway: gateway.address.toString(),
+      internet: internet.toString(),
+      pods: pods.toString(),
+      services: services.toString(),
+      loadBalancers: loadBalancers.toString(),
+    })),
+    outside: plan.outside,
     fabric: plan.fabric,
-    nodes: plan.nodes.map((node) => ({ ...node, address: node.address.address.toString() })),
+    nodes: plan.nodes.map((node) => ({
+      ...node,
+      addresses: node.addresses.map(({ address }) => address.toString()),
+    })),
     pods: [],
     processes: [],
   };
@@ -154,14 +159,15 @@ async function startDaemons(lab: LabRecord, signal: AbortSignal): Promise<void> 
 }
 
 async function startResponderOf(lab: LabRecord, signal: AbortSignal): Promise<void> {
-  const { name, outside, nodes } = lab.state;
+  const { name, networks, outside, nodes } = lab.state;
   const timeout = patience * lab.state.patience;
   try {
     const identity = await startResponderProcess(lab.state);
     lab.update((state) => withProcess(state, { name: 'responder', ...identity }));
     await awaitResponder(name, { timeout, alive: () => isRunning(identity), signal });
-    await openEndpointOf(name, { name: 'outside', netns: outside.netns, address: outside.internet });
-    for (const node of nodes) await openEndpointOf(name, node);
+    const internet = networks.map((network) => network.internet);
+    await openEndpointOf(lab.state, { name: 'outside', netns: outside.netns, datagrams: internet });
+    for (const node of nodes) await openEndpointOf(lab.state, node);
   } catch (cause) {
     signal.throwIfAborted();
     throw new LabStepError(`The responder at "${responderSocket(name)}"`, {

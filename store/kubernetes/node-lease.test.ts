@@ -94,6 +94,38 @@ test('both families', () => {
   expect(leaseKey(decodeNodeLease(node, options))).toBe('10.244.3.0-24');
 });
 
+test.each([
+  ['vxlan', '{"VNI":1,"VtepMAC":"0e:00:00:00:00:01"}'],
+  ['host-gw', 'null'],
+])('IPv6 alone, %s: nothing is said of IPv4', (type, data) => {
+  const six = decodeNetworkConfig(
+    `{"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fd00:10::/48","Backend":{"Type":"${type}"}}`,
+  );
+  const own = {
+    'kube-subnet-manager': 'true',
+    'backend-type': type,
+    'public-ipv6': '2001:db8::7',
+    'backend-v6-data': data,
+  };
+  // What an earlier agent said of IPv4 does not count.
+  const node = nodeOf(
+    Object.fromEntries(Object.entries(own).map(([key, text]) => [flannelPrefix + key, text])),
+    { podCIDRs: ['fd00:10:0:3::/64'] },
+  );
+  const lease = decodeNodeLease(node, { ...options, config: six });
+  expect(leaseKey(lease)).toBe('fd00:10:0:3::-64');
+  expect([lease.publicIp, lease.backendData, String(lease.publicIp6)]).toEqual([
+    undefined,
+    undefined,
+    '2001:db8::7',
+  ]);
+  expect(Object.fromEntries(encodeNodeLease(lease, lease))).toEqual({
+    ...own,
+    'public-ip': null,
+    'backend-data': null,
+  });
+});
+
 test('host-gw has null for data', () => {
   const node = nodeOf({
     [`${flannelPrefix}backend-type`]: 'host-gw',

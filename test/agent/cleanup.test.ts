@@ -63,6 +63,7 @@ test.each(['nftables', 'iptables'])('with %s', async (masquerade) => {
   expect(everything(first)).toBe(before);
   expect(existsSync(first.subnetFile)).toBe(false);
   expect(existsSync(join(first.directory, 'state'))).toBe(false);
+  expect(existsSync(join(first.directory, 'run'))).toBe(false);
   expect(readdirSync(join(cluster.store, 'subnets')).filter((file) => file.endsWith('.json'))).toHaveLength(
     1,
   );

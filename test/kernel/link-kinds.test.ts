@@ -1,4 +1,4 @@
-// Links of kinds that not every kernel has (dummy, ipip, WireGuard): made, changed, read and removed by the rtnetlink driver, beside what
+// Links of kinds that not every kernel has (dummy, TUN, ipip, WireGuard): made, changed, read and removed by the rtnetlink driver, beside what
 // `ip` prints and makes. Run in a virtual machine where this kernel has none of them.
 import { execFileSync } from 'node:child_process';
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
@@ -32,6 +32,11 @@ const kinds: readonly (readonly [string, ...Link[]])[] = [
     'dummy',
     { name, detail: { kind: 'dummy' }, mtu: 1500, up: false },
     { name, detail: { kind: 'dummy' }, mtu: 1400, up: true },
+  ],
+  [
+    'tun',
+    { name, detail: { kind: 'tun' }, mtu: 1472, up: true },
+    { name, detail: { kind: 'tun' }, mtu: 1372, up: false },
   ],
   ['ipip', ipip('192.0.2.2', 1480), ipip('192.0.2.2', 1400), ipip('192.0.2.3', 1480)],
   [
@@ -112,8 +117,9 @@ for (const [kind, first, ...others] of kinds) {
   onSuch(`a ${kind} link is what the commands of its plan make`, () => {
     for (const form of forms) {
       const steps = planRoute(routeState({ links: [form] }), driver.read(), scope);
-      for (const step of steps) {
-        const [program = '', ...words] = routeStepText(step).split(' ');
+      // One that takes its options afterwards is made by two commands.
+      for (const command of steps.flatMap((step) => routeStepText(step).split(' && '))) {
+        const [program = '', ...words] = command.split(' ');
         expect(program).toBe('ip');
         ip(...words);
       }

@@ -26,7 +26,8 @@ export function storeFault(kind: StoreKind): string | undefined {
 
 export interface MixedOptions {
   readonly store: StoreKind;
-  readonly backend: 'vxlan' | 'host-gw';
+  /** With udp, only the real flanneld is flannel: nothing else carries packets. */
+  readonly backend: 'vxlan' | 'host-gw' | 'udp';
   /** How flannel's rules are made; nftables unless said. */
   readonly rules?: FlannelRulesForm;
   /** More flags of Netloom's agents, without their dashes. */
@@ -121,9 +122,10 @@ export class MixedCluster implements AsyncDisposable {
   /** flanneld where it is, else what stands in for it. */
   flannel(node: TestNode): FlannelNode {
     const { backend, rules = 'nftables' } = this.#options;
-    const options = { node, backend, rules, openStore: () => this.openStore(node) };
-    const isReal = whyNoFlanneld(rules) === undefined;
-    const made = isReal ? new RealFlannel({ ...options, flags: this.#flags }) : new FlannelDriver(options);
+    const made =
+      backend === 'udp' || whyNoFlanneld(rules) === undefined
+        ? new RealFlannel({ node, rules, flags: this.#flags })
+        : new FlannelDriver({ node, backend, rules, openStore: () => this.openStore(node) });
     this.#flannels.push(made);
     return made;
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { until } from '../agent/cluster.ts';
 import type { FlannelNode, FlannelNodeOptions, FlannelRulesForm } from './flannel-node.ts';
 
-export interface RealFlannelOptions extends FlannelNodeOptions {
+export interface RealFlannelOptions extends Pick<FlannelNodeOptions, 'node' | 'rules'> {
   /** How it reaches the store, and what else the store wants. */
   readonly flags: readonly string[];
 }

@@ -1,16 +1,15 @@
 // Agents and a proxy on real namespaces with an API server in place of directories: Node objects become routes, Services become rules.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { execa } from 'execa';
-import { type RunningAgent, startAgent } from '../../agent/run-agent.ts';
-import { agentSettings } from '../../agent/settings.ts';
+import type { RunningAgent } from '../../agent/run-agent.ts';
 import { type RunningProxy, startProxy } from '../../proxy/run-proxy.ts';
-import { resolveSettings } from '../../runtime/settings/resolve-settings.ts';
 import { ping, TestCluster, type TestNode } from '../agent/cluster.ts';
 import { daemonNode, silent } from '../proxy/daemon-node.ts';
 import { FakeApiServer } from './fake-api-server.ts';
 import { bareNode, serviceObject, sliceObject } from './kubernetes-suite.ts';
+import { startAgentOn } from './start-agent.ts';
 import { until } from './until.ts';
 
 let server: FakeApiServer;
@@ -28,26 +27,9 @@ test('agents: leases on Node objects, a data path between them, and a server tha
   const agents: RunningAgent[] = [];
   const config = join(cluster.directory, 'net-conf.json');
   writeFileSync(config, '{"Network":"10.244.0.0/16","Backend":{"Type":"vxlan"}}');
-  const start = async ({ name, number, place, directory, subnetFile }: TestNode): Promise<RunningAgent> => {
-    server.put('nodes', bareNode(name, `10.244.${number}.0/24`));
-    mkdirSync(join(directory, 'run'), { recursive: true });
-    const { settings } = resolveSettings(agentSettings, {
-      flags: {
-        nodeName: name,
-        kubeApiUrl: server.url,
-        netConfigPath: config,
-        runDirectory: join(directory, 'run'),
-        stateDirectory: join(directory, 'state'),
-        ipamDirectory: join(directory, 'ipam'),
-        cniConfDirectory: '',
-        subnetFile,
-        iface: 'eth0',
-      },
-      environment: {},
-    });
-    const running = await startAgent(settings, { log: silent, netns: place.netns });
-    agents.push(running);
-    return running;
+  const start = async (node: TestNode): Promise<void> => {
+    server.put('nodes', bareNode(node.name, `10.244.${node.number}.0/24`));
+    agents.push(await startAgentOn(node, { kubeApiUrl: server.url, netConfigPath: config }));
   };
   try {
     for (const node of cluster.nodes) await start(node);

@@ -193,6 +193,26 @@ export function leaseStoreSuite(name: string, make: () => Promise<LeaseWorld>): 
         expect(keysOf(await store().snapshot(signal))).toEqual([leaseKey(alone)]);
       });
 
+      test('a node keeps its subnet when the network gets a second family, and when it loses the first', async () => {
+        const more = {
+          publicIp6: IpAddress.parse('fd00::1'),
+          backendType: 'host-gw',
+          backendData: undefined,
+        };
+        const four = { Network: '10.0.0.0/16' };
+        const six = { EnableIPv6: true, IPv6Network: 'fd00:1::/48' };
+        await world.configure(four);
+        const first = await store().acquire(requestOf(1, more), signal);
+        await world.configure({ ...four, ...six });
+        const both = await store().acquire(requestOf(1, more), signal);
+        expect(subnetOf(both)).toBe(subnetOf(first));
+        expect([...(await world.values()).keys()]).toEqual([leaseKey(both)]);
+        await world.configure({ EnableIPv4: false, ...six });
+        const last = await store().acquire(requestOf(1, more), signal);
+        expect([last.subnet, String(last.subnet6)]).toEqual([undefined, String(both.subnet6)]);
+        expect([...(await world.values()).keys()]).toEqual([leaseKey(last)]);
+      });
+
       test('without a configuration, or with half of one, is an error of its own kind', async () => {
         await world.configure('{"Network":');
         expect((await errorOf(store().acquire(requestOf(1), signal))).code).toBe('invalid');

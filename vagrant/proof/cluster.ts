@@ -125,5 +125,11 @@ function whatText(what: Probe['what']) {
 
 /** As the lab's endpoint slices are made of its pods. */
 export function podRecord(pod: Endpoint, labels: LabPod['labels']): LabPod {
-  return { name: pod.name, node: pod.node ?? '', netns: pod.netns, address: pod.address.toString(), labels };
+  return {
+    name: pod.name,
+    node: pod.node ?? '',
+    netns: pod.netns,
+    addresses: [pod.address.toString()],
+    labels,
+  };
 }

@@ -6,7 +6,7 @@ import type { CheckResult } from '../../cli/lab/check-result.ts';
 import type { LabPod } from '../../cli/lab/lab-state.ts';
 import { checkServices } from '../../cli/lab/services/check-services.ts';
 import { runServiceChecks } from '../../cli/lab/services/run-service-checks.ts';
-import { sliceOfService } from '../../cli/lab/services/slices-of-service.ts';
+import { slicesOfService } from '../../cli/lab/services/slices-of-service.ts';
 import { errorMessage } from '../../runtime/error-text.ts';
 import { type Cluster, podRecord } from './cluster.ts';
 import { statusAnswer } from './orders.ts';
@@ -20,7 +20,7 @@ export interface ServiceProofOptions {
 }
 
 export const loadBalancers = '203.0.113.0/24';
-const networks = { serviceNetwork: '10.96.0.0/16', loadBalancerNetwork: loadBalancers };
+const networks = [{ family: 4, services: '10.96.0.0/16', loadBalancers }] as const;
 /** Milliseconds until every machine must have what was written; the machines look at a shared folder every few seconds. */
 const patience = 180_000;
 /** A service that still had the old endpoint would pass so many questions one time in 2^12. */
@@ -41,13 +41,13 @@ export async function proveServices(
     others: servicesThere(serviceDirectory),
     single: single.name,
     // Who asks the first node's load balancer.
-    allowed: cluster.outsideOf(nodes[0]?.name).address.toString(),
+    allowed: [cluster.outsideOf(nodes[0]?.name).address.toString()],
   });
   let records: readonly LabPod[] = pods.map((pod) => podRecord(pod, { app: 'echo', pod: pod.name }));
   const publish = (next: readonly LabPod[]): void => {
     records = next;
     const slices = [...services.values()].flatMap(
-      (service) => sliceOfService(service, { pods: records, answers: () => true }) ?? [],
+      (service) => slicesOfService(service, { pods: records, families: [4], answers: () => true }) ?? [],
     );
     writeShared(serviceDirectory, [...services.values(), ...slices]);
   };
@@ -102,6 +102,7 @@ export async function proveServices(
     const around = {
       pods,
       nodes,
+      family: 4 as const,
       outsideOf: cluster.outsideOf,
       outsideAddresses: cluster.outsides.map(({ address }) => address.toString()),
       single,

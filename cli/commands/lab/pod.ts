@@ -37,7 +37,11 @@ export async function podAdd(context: CommandContext, given: Given): Promise<voi
       );
     },
   });
-  terminal.print(options.json ? JSON.stringify(pod) : `${pod.name} ${pod.address} on ${pod.node}`);
+  terminal.print(
+    options.json
+      ? JSON.stringify({ ...pod, address: pod.addresses[0] })
+      : `${pod.name} ${pod.addresses.join(' ')} on ${pod.node}`,
+  );
 }
 
 export async function podRemove(context: CommandContext, given: Given): Promise<void> {

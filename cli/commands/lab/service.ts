@@ -10,7 +10,12 @@ import { syncEndpoints } from '../../lab/responder-client.ts';
 import { applyManifests } from '../../lab/services/apply-manifests.ts';
 import { plainService } from '../../lab/services/plain-service.ts';
 import { readServices, removeManifest, serviceFile, slicesFile } from '../../lab/services/service-files.ts';
-import { manifestKey, type ServiceManifest } from '../../lab/services/service-manifest.ts';
+import {
+  ipFamilies,
+  ipFamilyPolicies,
+  manifestKey,
+  type ServiceManifest,
+} from '../../lab/services/service-manifest.ts';
 import { serviceRows } from '../../lab/services/service-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { asUsage, type Given, usualOptions } from '../lab-action.ts';
@@ -25,6 +30,8 @@ const addOptions = usualOptions.extend({
   externalPolicy: z.enum(['Cluster', 'Local']),
   internalPolicy: z.enum(['Cluster', 'Local']),
   sourceRange: z.array(z.string()).default([]),
+  ipFamilyPolicy: z.enum(ipFamilyPolicies).optional(),
+  ipFamily: z.array(z.enum(ipFamilies)).default([]),
 });
 
 const namespaced = usualOptions.extend({ namespace: z.string() });

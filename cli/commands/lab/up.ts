@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { proxyModes } from '../../../proxy/proxy-mode.ts';
 import type { CommandContext } from '../../context.ts';
 import { allPassed } from '../../lab/check.ts';
+import { labFamilyChoices } from '../../lab/lab-networks.ts';
 import { type LabPlan, labBackends, planLab } from '../../lab/lab-plan.ts';
 import { reportLab } from '../../lab/lab-report.ts';
 import type { LabState } from '../../lab/lab-state.ts';
@@ -15,6 +16,7 @@ const upOptions = usualOptions.extend({
   nodes: z.number(),
   podsPerNode: z.number(),
   backend: z.enum(labBackends),
+  families: z.enum(labFamilyChoices),
   proxyMode: z.enum(proxyModes),
   replace: z.boolean().default(false),
   prove: z.boolean().default(false),
@@ -56,10 +58,10 @@ function whatNext(
   const other = state.pods.find(({ node }) => node !== first?.node) ?? state.pods[1];
   const inside = (place: string, command: string): string => `lab exec${flag} ${place} -- ${command}`;
   const lines = [
-    ...(first === undefined || other?.address === undefined
-      ? []
-      : [inside(first.name, `ping -c3 ${other.address}`)]),
-    inside('n1', 'ip route'),
+    ...(first === undefined ? [] : (other?.addresses ?? [])).map((address) =>
+      inside(first?.name ?? '', `ping -c3 ${address}`),
+    ),
+    ...plan.networks.map(({ family }) => inside('n1', family === 4 ? 'ip route' : 'ip -6 route')),
     inside('n1', `${program} status`),
     `lab service add${flag} web --port 80`,
     `lab check${flag}`,

@@ -29,7 +29,7 @@ export function applyManifests(
     // What has not even the shape of a service is refused below, in the proxy's words.
     if (!service.success) continue;
     const known = [...applied, ...readServices(state.name)];
-    applied.push(completeService(service.data, { others: known, networks: state }));
+    applied.push(completeService(service.data, { others: known, networks: state.networks }));
   }
   const shapeless = objects.filter(
     (object) => kindOf(object) === 'Service' && !serviceManifest.safeParse(object).success,

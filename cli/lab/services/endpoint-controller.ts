@@ -5,9 +5,9 @@ import { watch } from 'chokidar';
 import { namesIn } from '../../../runtime/names-in.ts';
 import { serviceDirectory } from '../lab-plan.ts';
 import { readLabState } from '../lab-state.ts';
-import { readServices, removeManifest, slicesFile, writeManifest } from './service-files.ts';
+import { manifestText, readServices, removeManifest, slicesFile, writeManifest } from './service-files.ts';
 import { manifestKey } from './service-manifest.ts';
-import { sliceOfService } from './slices-of-service.ts';
+import { slicesOfService } from './slices-of-service.ts';
 
 /** Milliseconds from a change of the directory to the look at it: one write makes several events. */
 const gatherTime = 20;
@@ -22,14 +22,15 @@ export function createEndpointController(lab: string, answers: (pod: string) => 
   const directory = serviceDirectory(lab);
   let timer: NodeJS.Timeout | undefined;
   const sync = (): void => {
-    const pods = readLabState(lab)?.pods ?? [];
+    const { pods = [], networks = [] } = readLabState(lab) ?? {};
+    const families = networks.map(({ family }) => family);
     const wanted = new Map(
       readServices(lab).flatMap((service) => {
-        const slice = sliceOfService(service, { pods, answers });
-        return slice === undefined ? [] : [[slicesFile(lab, manifestKey(service)), slice] as const];
+        const slices = slicesOfService(service, { pods, families, answers });
+        return slices === undefined ? [] : [[slicesFile(lab, manifestKey(service)), slices] as const];
       }),
     );
-    for (const [path, slice] of wanted) if (!holds(path, slice)) writeManifest(path, [slice]);
+    for (const [path, slices] of wanted) if (!holds(path, slices)) writeManifest(path, slices);
     const own = `${directory}/endpoints`;
     for (const name of namesIn(own)) {
       const path = `${own}/${name}`;
@@ -51,9 +52,9 @@ export function createEndpointController(lab: string, answers: (pod: string) => 
   };
 }
 
-function holds(path: string, object: unknown): boolean {
+function holds(path: string, objects: readonly unknown[]): boolean {
   try {
-    return JSON.stringify(JSON.parse(readFileSync(path, 'utf8'))) === JSON.stringify(object);
+    return readFileSync(path, 'utf8') === manifestText(objects);
   } catch {
     return false;
   }

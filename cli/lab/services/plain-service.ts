@@ -1,5 +1,6 @@
 // A Service object from the few words of `lab service add`. Pure.
 import { endpointPort } from '../endpoint-port.ts';
+import type { IpFamily, IpFamilyPolicy } from './service-manifest.ts';
 
 export interface PlainService {
   readonly name: string;
@@ -15,11 +16,14 @@ export interface PlainService {
   readonly externalPolicy: 'Cluster' | 'Local';
   readonly internalPolicy: 'Cluster' | 'Local';
   readonly sourceRange: readonly string[];
+  /** Undefined, or none: what an API server takes. */
+  readonly ipFamilyPolicy?: IpFamilyPolicy | undefined;
+  readonly ipFamily: readonly IpFamily[];
 }
 
 /** Throws SyntaxError for a port that is none. */
 export function plainService(service: PlainService): unknown {
-  const { name, namespace, type, affinity, sourceRange } = service;
+  const { name, namespace, type, affinity, sourceRange, ipFamilyPolicy, ipFamily } = service;
   const several = service.port.length > 1;
   return {
     apiVersion: 'v1',
@@ -43,6 +47,8 @@ export function plainService(service: PlainService): unknown {
       internalTrafficPolicy: service.internalPolicy,
       ...(type === 'ClusterIP' ? {} : { externalTrafficPolicy: service.externalPolicy }),
       ...(sourceRange.length === 0 ? {} : { loadBalancerSourceRanges: sourceRange }),
+      ...(ipFamilyPolicy === undefined ? {} : { ipFamilyPolicy }),
+      ...(ipFamily.length === 0 ? {} : { ipFamilies: ipFamily }),
     },
   };
 }

@@ -5,16 +5,18 @@ import type { Netns } from '../../../kernel/netns.ts';
 import { IpAddress } from '../../../net/address.ts';
 import { errorMessage } from '../../../runtime/error-text.ts';
 import { proxyOf } from '../await-proxy.ts';
+import { checkName } from '../check-name.ts';
 import { type Endpoint, endpointsOf } from '../check-plan.ts';
 import type { CheckResult } from '../check-result.ts';
 import { nodePaths } from '../daemons.ts';
 import { planPod, serviceDirectory } from '../lab-plan.ts';
 import { type LabRecord, labRecord } from '../lab-record.ts';
-import type { LabState } from '../lab-state.ts';
+import type { LabPod, LabState, LabStateNetwork } from '../lab-state.ts';
 import { addPod, removePod } from '../pods.ts';
 import { probeTcp, probeUdp } from '../probes.ts';
 import { syncEndpoints } from '../responder-client.ts';
 import { checkNamespace, checkPodPrefix, checkServices } from './check-services.ts';
+import { ofFamily } from './complete-service.ts';
 import { runServiceChecks } from './run-service-checks.ts';
 import type { CheckSurroundings } from './service-checks.ts';
 import { readServices, removeManifest, slicesFile, writeManifest } from './service-files.ts';
@@ -35,58 +37,92 @@ export async function proveServices(
   state: LabState,
   { netnsOf, onResult, signal }: ProveServicesOptions,
 ): Promise<readonly CheckResult[]> {
-  const { pods, nodes, outside } = endpointsOf(state);
-  const [single] = pods;
+  const [single] = state.pods.filter(({ addresses }) => addresses.length > 0);
   if (single === undefined) return [];
   const ready = await proxiesReady(state, signal);
   onResult(ready);
   // Without proxies nothing below could be seen but that.
   if (!ready.ok) return [ready];
+  const results: CheckResult[] = [ready];
   const lab = labRecord(state);
   await takeAway(lab);
   try {
-    const services = checkServices(state, {
+    const services = checkServices(state.networks, {
       others: readServices(state.name),
       single: single.name,
-      allowed: state.outside.gateway,
+      allowed: state.networks.map(({ gateway }) => gateway),
     });
     writeManifest(`${serviceDirectory(state.name)}/${checkNamespace}.json`, [...services.values()]);
-    const home = await Promise.all(
-      (['replaced', 'moving'] as const).map((check) => addCheckPod(lab, { check, turn: 1, signal })),
-    );
+    const replacePod = await openReplacements(lab, signal);
     await syncEndpoints(state.name);
-    const around: CheckSurroundings = {
-      pods,
-      nodes,
-      outsideOf: () => outside,
-      outsideAddresses: [state.outside.gateway, state.outside.internet],
-      single,
-      services,
-      patience: state.patience,
-      ask({ from, to, port, udp, timeout }) {
-        const options = { from: netnsOf(from.netns), to: IpAddress.parse(to), port, timeout };
-        return udp ? probeUdp(options) : probeTcp(options);
-      },
-      openFlow: ({ from, to, port, timeout }) =>
-        openUdpFlow({ from: netnsOf(from.netns), to: IpAddress.parse(to), port, timeout }),
-      signal,
-      async replacePod(check) {
-        const next = await addCheckPod(lab, { check, turn: 2, signal });
-        const old = home.find(({ name }) => name === podName(check, 1));
-        if (old !== undefined) await removePod(lab, old);
-        return next.name;
-      },
-    };
-    await awaitRules(around);
-    const results: CheckResult[] = [ready];
-    await runServiceChecks(around, (result) => {
-      results.push(result);
-      onResult(result);
-    });
+    for (const network of state.networks) {
+      const around = surroundings(state, {
+        ...{ network, single: single.name, services, netnsOf, signal, replacePod },
+      });
+      await awaitRules(around);
+      await runServiceChecks(around, ({ name, ...rest }) => {
+        const result = {
+          name: checkName(name, { family: network.family, networks: state.networks }),
+          ...rest,
+        };
+        results.push(result);
+        onResult(result);
+      });
+    }
     return results;
   } finally {
     await takeAway(lab);
   }
+}
+
+/** All that the checks of one family are given. */
+function surroundings(
+  state: LabState,
+  {
+    network: { family, gateway, internet },
+    single,
+    netnsOf,
+    ...rest
+  }: Pick<CheckSurroundings, 'services' | 'signal' | 'replacePod'> & {
+    readonly network: LabStateNetwork;
+    readonly single: string;
+    readonly netnsOf: (name: string) => Netns;
+  },
+): CheckSurroundings {
+  const { pods, nodes, outside } = endpointsOf(state, family);
+  const alone = pods.find(({ name }) => name === single);
+  if (alone === undefined) throw new RangeError(`Pod "${single}" has no IPv${family} address`);
+  return {
+    ...{ ...rest, pods, nodes, family, single: alone, patience: state.patience },
+    outsideOf: () => outside,
+    outsideAddresses: [gateway, internet],
+    ask({ from, to, port, udp, timeout }) {
+      const options = { from: netnsOf(from.netns), to: IpAddress.parse(to), port, timeout };
+      return udp ? probeUdp(options) : probeTcp(options);
+    },
+    openFlow: ({ from, to, port, timeout }) =>
+      openUdpFlow({ from: netnsOf(from.netns), to: IpAddress.parse(to), port, timeout }),
+  };
+}
+
+/** Pods that stand for one another: each replacement is on the other end of the lab, and the one before it goes. */
+async function openReplacements(
+  lab: LabRecord,
+  signal: AbortSignal,
+): Promise<CheckSurroundings['replacePod']> {
+  const current = new Map<string, { readonly turn: number; readonly pod: LabPod }>();
+  const add = async (check: 'replaced' | 'moving', turn: number): Promise<LabPod> => {
+    const pod = await addCheckPod(lab, { check, turn, signal });
+    current.set(check, { turn, pod });
+    return pod;
+  };
+  await Promise.all((['replaced', 'moving'] as const).map((check) => add(check, 1)));
+  return async (check) => {
+    const before = current.get(check);
+    const next = await add(check, (before?.turn ?? 0) + 1);
+    if (before !== undefined) await removePod(lab, before.pod);
+    return next.name;
+  };
 }
 
 async function proxiesReady(state: LabState, signal: AbortSignal): Promise<CheckResult> {
@@ -111,24 +147,22 @@ async function proxiesReady(state: LabState, signal: AbortSignal): Promise<Check
   };
 }
 
-function podName(check: string, turn: number): string {
-  return `${checkPodPrefix}${check}-${turn}`;
-}
-
-/** The first on the first node, its replacement on the last. */
+/** The first on the first node, its replacement on the last, and so on. */
 function addCheckPod(
   lab: LabRecord,
-  { check, turn, signal }: { readonly check: string; readonly turn: 1 | 2; readonly signal: AbortSignal },
-) {
-  const node = lab.state.nodes.at(turn === 1 ? 0 : -1)?.name ?? '';
-  const plan = planPod(lab.state.name, { name: podName(check, turn), node });
+  { check, turn, signal }: { readonly check: string; readonly turn: number; readonly signal: AbortSignal },
+): Promise<LabPod> {
+  const node = lab.state.nodes.at(turn % 2 === 1 ? 0 : -1)?.name ?? '';
+  const plan = planPod(lab.state.name, { name: `${checkPodPrefix}${check}-${turn}`, node });
   return addPod(lab, { pod: { ...plan, labels: { check } }, signal });
 }
 
 /** Until the last service that was written answers everywhere, and what has a pod of its own too. A proxy that is dead shows in the checks. */
 async function awaitRules(around: CheckSurroundings): Promise<void> {
   const deadline = performance.now() + patience * around.patience;
-  const targets = ['replaced', 'tcp'].flatMap((name) => around.services.get(name)?.spec.clusterIP ?? []);
+  const targets = ['replaced', 'tcp'].flatMap(
+    (name) => ofFamily(around.services.get(name)?.spec.clusterIPs ?? [], around.family) ?? [],
+  );
   await Promise.all(
     around.nodes.flatMap((from) =>
       targets.map(async (target) => {

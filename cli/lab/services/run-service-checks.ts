@@ -9,6 +9,7 @@ export async function runServiceChecks(
   onResult: (result: CheckResult) => void,
 ): Promise<void> {
   for (const check of serviceChecks) {
+    if (check.applies?.(around) === false) continue;
     const started = performance.now();
     const outcome = await check.run(around).then(
       (detail) => ({ ok: true, detail }),

@@ -1,15 +1,20 @@
 // What `lab check` proves of services, check by check: who asks what, and what must be seen. Each throws an Error that says what was seen
 // instead. The services and pods for it are there already (prove-services.ts).
+import type { Family } from '../../../net/address.ts';
 import { errorMessage } from '../../../runtime/error-text.ts';
 import type { Endpoint } from '../check-plan.ts';
 import type { Sighted } from '../probes.ts';
-import { addressesOf } from './complete-service.ts';
+import { singleStackName } from './check-services.ts';
+import { addressesOf, ofFamily } from './complete-service.ts';
 import { isEvenSpread } from './even-spread.ts';
+import { givenIps } from './service-families.ts';
 import type { ServiceManifest } from './service-manifest.ts';
 import type { UdpFlow } from './udp-flow.ts';
 
 export interface ServiceCheck {
   readonly name: string;
+  /** False: there is nothing to ask. Absent: there always is. */
+  readonly applies?: (around: Pick<CheckSurroundings, 'family' | 'services'>) => boolean;
   /** Resolves with what was proven. */
   readonly run: (around: CheckSurroundings) => Promise<string>;
 }
@@ -19,6 +24,8 @@ export interface CheckSurroundings {
   readonly nodes: readonly Endpoint[];
   /** Who plays the internet for a node: in a lab one for all. */
   readonly outsideOf: (node: string | undefined) => Endpoint;
+  /** What all that is asked has an address of. */
+  readonly family: Family;
   /** Addresses that outside is seen by. */
   readonly outsideAddresses: readonly string[];
   /** The pod that is alone behind some of the services. */
@@ -81,7 +88,7 @@ function service(around: CheckSurroundings, name: string): ServiceManifest {
 }
 
 function clusterIp(around: CheckSurroundings, name: string): { readonly to: string; readonly port: number } {
-  return { to: service(around, name).spec.clusterIP ?? '', port: 80 };
+  return { to: ofFamily(givenIps(service(around, name).spec), around.family) ?? '', port: 80 };
 }
 
 function nodePort(around: CheckSurroundings, name: string): number {
@@ -184,7 +191,7 @@ async function hairpin(around: CheckSurroundings): Promise<string> {
 }
 
 async function loadBalancer(around: CheckSurroundings): Promise<string> {
-  const addressOf = (name: string) => addressesOf(service(around, name))[0] ?? '';
+  const addressOf = (name: string) => ofFamily(addressesOf(service(around, name)), around.family) ?? '';
   // What is for load balancers goes to the first node.
   const from = around.outsideOf(around.nodes[0]?.name);
   await Promise.all([
@@ -270,6 +277,11 @@ export const serviceChecks: readonly ServiceCheck[] = [
     run: (around) => fromPodsAndNodes(around, { name: 'tcp', udp: false }),
   },
   { name: 'service: cluster IP, UDP', run: (around) => fromPodsAndNodes(around, { name: 'udp', udp: true }) },
+  {
+    name: 'service: single-stack',
+    applies: ({ family, services }) => services.has(singleStackName(family)),
+    run: (around) => fromPodsAndNodes(around, { name: singleStackName(around.family), udp: false }),
+  },
   { name: 'service: spread over endpoints', run: spread },
   { name: 'service: session affinity', run: affinity },
   { name: 'service: node port from outside', run: nodePortCluster },

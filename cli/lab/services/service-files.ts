@@ -55,11 +55,16 @@ export function slicesFile(lab: string, key: string): string {
 /** Written beside and renamed: a reader sees the old file or the new one. */
 export function writeManifest(path: string, objects: readonly unknown[]): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const value = objects.length === 1 ? objects[0] : { apiVersion: 'v1', kind: 'List', items: objects };
   // Names that begin with a dot are not manifests.
   const beside = join(dirname(path), `.${process.pid}.new`);
-  writeFileSync(beside, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 });
+  writeFileSync(beside, manifestText(objects), { mode: 0o600 });
   renameSync(beside, path);
+}
+
+/** One object as it is, several as a list. */
+export function manifestText(objects: readonly unknown[]): string {
+  const value = objects.length === 1 ? objects[0] : { apiVersion: 'v1', kind: 'List', items: objects };
+  return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
 export function removeManifest(path: string): void {

@@ -2,6 +2,12 @@
 // few fields, as an API server and its controllers would. What they mean is store/'s and proxy/'s business.
 import { z } from 'zod';
 
+export const ipFamilies = ['IPv4', 'IPv6'] as const;
+export type IpFamily = (typeof ipFamilies)[number];
+
+export const ipFamilyPolicies = ['SingleStack', 'PreferDualStack', 'RequireDualStack'] as const;
+export type IpFamilyPolicy = (typeof ipFamilyPolicies)[number];
+
 const port = z.looseObject({
   name: z.string().optional(),
   protocol: z.string().default('TCP'),
@@ -18,6 +24,8 @@ export const serviceManifest = z.looseObject({
     type: z.string().default('ClusterIP'),
     clusterIP: z.string().optional(),
     clusterIPs: z.array(z.string()).optional(),
+    ipFamilies: z.array(z.enum(ipFamilies)).optional(),
+    ipFamilyPolicy: z.enum(ipFamilyPolicies).optional(),
     selector: z.record(z.string(), z.string()).optional(),
     ports: z.array(port).default([]),
   }),

@@ -1,5 +1,6 @@
 // Services of a lab as rows for people. Pure.
 import { addressesOf } from './complete-service.ts';
+import { givenIps } from './service-families.ts';
 import { manifestKey, type ServiceManifest } from './service-manifest.ts';
 
 export function serviceRows(services: readonly ServiceManifest[]): readonly string[] {
@@ -8,7 +9,7 @@ export function serviceRows(services: readonly ServiceManifest[]): readonly stri
     return [
       manifestKey(service),
       spec.type,
-      [spec.clusterIP ?? '-', ...addressesOf(service)].join(', '),
+      [...clusterIps(service), ...addressesOf(service)].join(', '),
       spec.ports.map(portText).join(', '),
     ];
   });
@@ -19,6 +20,11 @@ export function serviceRows(services: readonly ServiceManifest[]): readonly stri
       .join('  ')
       .trimEnd(),
   );
+}
+
+function clusterIps({ spec }: ServiceManifest): readonly string[] {
+  const given = givenIps(spec);
+  return given.length === 0 ? ['-'] : given;
 }
 
 function portText(port: ServiceManifest['spec']['ports'][number]): string {

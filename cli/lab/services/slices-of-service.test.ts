@@ -1,19 +1,21 @@
 import { expect, test } from '@jest/globals';
-import { sampleState } from '../sample-lab.ts';
+import { dualState, sampleState } from '../sample-lab.ts';
 import { serviceManifest } from './service-manifest.ts';
-import { sliceOfService } from './slices-of-service.ts';
+import { slicesOfService } from './slices-of-service.ts';
 
 const { pods } = sampleState();
 
-function slice(spec: Readonly<Record<string, unknown>>, changed = pods) {
+function slices(spec: Readonly<Record<string, unknown>>, changed = pods) {
   const service = serviceManifest.parse({
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: 'web' },
     spec,
   });
-  return sliceOfService(service, { pods: changed, answers: (pod) => pod !== 'pod-1b' });
+  return slicesOfService(service, { pods: changed, families: [4], answers: (pod) => pod !== 'pod-1b' });
 }
+
+const slice = (...given: Parameters<typeof slices>) => slices(...given)?.[0];
 
 test('the pods that a service selects, with their nodes, and whether they answer', () => {
   const ports = [
@@ -22,7 +24,7 @@ test('the pods that a service selects, with their nodes, and whether they answer
   ];
   expect(slice({ selector: { app: 'echo' }, ports })).toMatchObject({
     kind: 'EndpointSlice',
-    metadata: { name: 'web-lab', namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } },
+    metadata: { name: 'web-lab-ipv4', namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } },
     ports: [
       { name: '', protocol: 'TCP', port: 8080 },
       { name: 'dns', protocol: 'UDP', port: 53 },
@@ -44,12 +46,11 @@ test('one that ends still serves and is not ready; one without address is not th
     pod.name === 'pod-2a'
       ? [
           { ...pod, terminating: true },
-          { ...pod, name: 'x', address: undefined },
+          { ...pod, name: 'x', addresses: [] },
         ]
       : [],
   );
-  const wired = ending.map(({ address, ...pod }) => (address === undefined ? pod : { ...pod, address }));
-  expect(slice({ selector: { pod: 'pod-2a' } }, wired)).toMatchObject({
+  expect(slice({ selector: { pod: 'pod-2a' } }, ending)).toMatchObject({
     endpoints: [
       { addresses: ['10.244.2.2'], conditions: { ready: false, serving: true, terminating: true } },
     ],
@@ -60,4 +61,27 @@ test('nobody is an empty slice, and without selector there is none', () => {
   expect(slice({ selector: { app: 'nobody' } })).toMatchObject({ endpoints: [] });
   expect(slice({})).toBeUndefined();
   expect(slice({ selector: {} })).toBeUndefined();
+});
+
+test('a service of two families has a slice for each, with the addresses of that one', () => {
+  const { pods: both } = dualState();
+  const chosen = slices({ selector: { pod: 'pod-2a' }, ipFamilies: ['IPv6', 'IPv4'] }, both);
+  expect(chosen).toMatchObject([
+    {
+      metadata: { name: 'web-lab-ipv6' },
+      addressType: 'IPv6',
+      endpoints: [{ addresses: ['fd00:10:244:2::2'] }],
+    },
+    { metadata: { name: 'web-lab-ipv4' }, addressType: 'IPv4', endpoints: [{ addresses: ['10.244.2.2'] }] },
+  ]);
+});
+
+test.each([
+  ['that of its cluster IP', { clusterIP: 'fd00:10:96::a' }, ['IPv6']],
+  ['those of its cluster IPs', { clusterIPs: ['10.96.0.10', 'fd00:10:96::a'] }, ['IPv4', 'IPv6']],
+  ['the lab’s first', {}, ['IPv4']],
+])('of a service that nobody completed, the family is %s', (_, spec, types) => {
+  expect(slices({ selector: { app: 'echo' }, ...spec })).toMatchObject(
+    types.map((addressType) => ({ addressType })),
+  );
 });

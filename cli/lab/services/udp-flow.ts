@@ -17,7 +17,7 @@ export function openUdpFlow(options: {
   readonly timeout: number;
 }): UdpFlow {
   const { from, to, port, timeout } = options;
-  const socket = datagramSocket();
+  const socket = datagramSocket(to.family);
   const waiting = new Map<string, (name: string) => void>();
   socket.on('message', (message) => {
     const [head = '', nonce = ''] = message.toString().split('\n');
