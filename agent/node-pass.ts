@@ -221,8 +221,9 @@ async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult
   for (const [name, why] of desired.occupied) failed.set(`link ${name}`, new Error(why));
   const pods = { bridge: input.choices.bridge, hostLinks: input.hostLinks };
   const routes = applyRoutes(ports.route, { desired, actual: input.actual, pods, failed });
-  for (const step of [...input.early, ...routes.steps]) add(steps, step.kind);
-  for (const [kind, count] of countRepairs(routes.steps, desired.route, settled?.route)) {
+  const done = [...input.early, ...routes.steps];
+  for (const step of done) add(steps, step.kind);
+  for (const [kind, count] of countRepairs(done, desired.route, settled?.route)) {
     add(repairs, kind, count);
   }
   /** Not a repair if another value was wanted before, or if it failed before. */
@@ -230,7 +231,7 @@ async function applyAll(ports: PassPorts, input: ApplyInput): Promise<PassResult
     add(steps, kind);
     if (settled !== undefined && unchanged && !settled.failed.has(subject)) add(repairs, kind);
   };
-  const touched = routes.steps.some(({ kind }) => kind.startsWith('link'));
+  const touched = done.some(({ kind }) => kind.startsWith('link'));
   const carried = await ports.carrier.ensure(desired.carrier, {
     signal: input.signal,
     thorough: input.thorough,
