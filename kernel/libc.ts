@@ -67,7 +67,9 @@ const { EAGAIN, EINTR } = constants.errno;
 
 function check(result: number, operation: string, object = ''): number {
   if (result >= 0) return result;
-  throw new KernelError({ operation, object, errno: koffi.errno() });
+  // At once: whatever Node does next may set another.
+  const errno = koffi.errno();
+  throw new KernelError({ operation, object, errno });
 }
 
 /** `mode` is that of a file that O_CREAT makes. */
@@ -125,8 +127,9 @@ export function listen(fd: number, backlog: number): void {
 export function accept(fd: number): number {
   for (;;) {
     const accepted = calls.accept4(fd, null, null, SOCK_CLOEXEC);
-    if (accepted < 0 && koffi.errno() === EINTR) continue;
-    return check(accepted, 'accept connection', `fd ${fd}`);
+    if (accepted >= 0) return accepted;
+    const errno = koffi.errno();
+    if (errno !== EINTR) throw new KernelError({ operation: 'accept connection', object: `fd ${fd}`, errno });
   }
 }
 
@@ -134,8 +137,9 @@ export function accept(fd: number): number {
 export function send(fd: number, bytes: Uint8Array): number {
   for (;;) {
     const sent = calls.send(fd, bytes, bytes.length, 0);
-    if (sent < 0 && koffi.errno() === EINTR) continue;
-    return check(sent, 'send', `${bytes.length} bytes`);
+    if (sent >= 0) return sent;
+    const errno = koffi.errno();
+    if (errno !== EINTR) throw new KernelError({ operation: 'send', object: `${bytes.length} bytes`, errno });
   }
 }
 

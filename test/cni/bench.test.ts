@@ -1,7 +1,8 @@
 // `netloom bench cni`, small: that it does its work, that its output has the fixed shape, and that it leaves nothing.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { expect, test } from '@jest/globals';
+import { join } from 'node:path';
+import { afterEach, expect, test } from '@jest/globals';
 import { execute } from '../../kernel/exec.ts';
 import { listProcesses } from '../../kernel/process.ts';
 import { refuseRoot } from '../sandbox.ts';
@@ -9,20 +10,30 @@ import { referenceDirectory } from './reference-plugins.ts';
 
 const main = new URL('../../cli/main.ts', import.meta.url).pathname;
 
-const left = () => ({
-  namespaces: existsSync('/run/netns')
-    ? readdirSync('/run/netns').filter((name) => name.startsWith('netloom-bench-'))
-    : [],
-  directories: readdirSync(tmpdir()).filter((name) => name.startsWith('netloom-bench-')),
-  agents: listProcesses().filter(({ argv }) => argv.includes('--node-name=bench-node')),
-});
+/** What a benchmark with this directory for temporary files left. Other tests may have benchmarks of their own at work. */
+const left = (directory: string) => {
+  const processes = listProcesses();
+  const isRunning = (pid: number): boolean => processes.some((one) => one.pid === pid);
+  const ofBench = /^netloom-bench-(\d+)-/;
+  return {
+    namespaces: (existsSync('/run/netns') ? readdirSync('/run/netns') : []).filter(
+      (name) => ofBench.test(name) && !isRunning(Number(ofBench.exec(name)?.[1])),
+    ),
+    directories: readdirSync(directory),
+    agents: processes.filter(({ argv }) => argv.some((word) => word.includes(directory))),
+  };
+};
+
+let after = (): void => {};
+afterEach(() => after());
 
 test('its rows name verb, load and peer, and nothing is left', async () => {
   refuseRoot();
-  const before = left();
+  const directory = mkdtempSync(join(tmpdir(), 'netloom-test-bench-'));
+  after = () => rmSync(directory, { recursive: true, force: true });
   const { stdout } = await execute(
     [process.execPath, main, 'bench', 'cni', '--json', '--runs', '1', '--size', '20'],
-    { timeout: 110_000 },
+    { timeout: 110_000, env: { TMPDIR: directory } },
   );
   const { bench, rows } = JSON.parse(stdout);
   expect(bench).toBe('cni');
@@ -46,5 +57,5 @@ test('its rows name verb, load and peer, and nothing is left', async () => {
       peerName: 'bridge + host-local + portmap',
       ratio: rows[0].ours / rows[0].peer,
     });
-  expect(left()).toEqual(before);
+  expect(left(directory)).toEqual({ namespaces: [], directories: [], agents: [] });
 });
